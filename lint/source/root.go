@@ -1,0 +1,277 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	securejoin "github.com/cyphar/filepath-securejoin"
+	"golang.org/x/sync/singleflight"
+)
+
+// Errors that Root.Read returns, wrapped in an *fs.PathError.
+var (
+	ErrNotRegular = errors.New("not a regular file")
+	ErrTooLarge   = fmt.Errorf("larger than %d MiB", MaxFileSize>>20)
+	ErrIsDir      = errors.New("is a directory")
+)
+
+// backend is what a root is made of: a directory on disk, or a tree in memory.
+// Paths are absolute and clean, "/" is the root itself; links are not followed.
+type backend interface {
+	securejoin.VFS // Lstat, Readlink
+	ReadDir(name string) ([]fs.DirEntry, error)
+	Open(name string) (fs.File, error)
+}
+
+// Root is a place below which configurations are read. It is safe for concurrent use.
+type Root struct {
+	// Name is what to call the root in a report: a directory, a snapshot's name, "-".
+	Name string
+
+	back    backend
+	display func(path string) string
+	live    bool
+	mounts  []mount
+
+	group singleflight.Group
+	mu    sync.Mutex
+	files map[string]*File // by real path
+	fails map[string]error
+}
+
+type mount struct{ prefix, target string }
+
+// Dir opens a directory as a root. "/" is this machine.
+func Dir(dir string) (*Root, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = real
+	}
+	info, err := os.Stat(abs)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, &fs.PathError{Op: "open", Path: dir, Err: errors.New("not a directory")}
+	}
+	wd, _ := os.Getwd()
+	r := newRoot(dir, disk(abs))
+	r.live = abs == "/"
+	r.display = func(p string) string {
+		full := filepath.Join(abs, p)
+		if rel, err := filepath.Rel(wd, full); err == nil && wd != "/" && filepath.IsLocal(rel) {
+			return rel
+		}
+		return full
+	}
+	return r, nil
+}
+
+func newRoot(name string, b backend) *Root {
+	return &Root{
+		Name: name, back: b, display: func(p string) string { return p },
+		files: map[string]*File{}, fails: map[string]error{},
+	}
+}
+
+// Live says whether the root is this machine.
+func (r *Root) Live() bool { return r.live }
+
+// Display is how a path inside the root is printed: where it lies on disk, relative to the
+// working directory when below it.
+func (r *Root) Display(p string) string { return r.display(p) }
+
+// Mount makes paths below prefix mean paths below target, both inside the root. A repository
+// that keeps /etc/nginx in docker/nginx is read so.
+func (r *Root) Mount(prefix, target string) {
+	r.mounts = append(r.mounts, mount{path.Clean(prefix), path.Clean("/" + target)})
+}
+
+func (r *Root) translate(p string) string {
+	p = path.Clean("/" + p)
+	for _, m := range r.mounts {
+		if rest, ok := strings.CutPrefix(p, m.prefix); ok && (rest == "" || rest[0] == '/') {
+			return path.Join(m.target, rest)
+		}
+	}
+	return p
+}
+
+// Resolve follows all links of a path, inside the root only, and returns the real path.
+// The last component need not exist.
+func (r *Root) Resolve(p string) (string, error) {
+	return securejoin.SecureJoinVFS("/", r.translate(p), r.back)
+}
+
+// Stat describes a path after following links inside the root.
+func (r *Root) Stat(p string) (fs.FileInfo, error) {
+	real, err := r.Resolve(p)
+	if err != nil {
+		return nil, err
+	}
+	return r.back.Lstat(real)
+}
+
+// Lstat describes a path itself; links in its directory are followed inside the root.
+func (r *Root) Lstat(p string) (fs.FileInfo, error) {
+	p = r.translate(p)
+	dir, err := securejoin.SecureJoinVFS("/", path.Dir(p), r.back)
+	if err != nil {
+		return nil, err
+	}
+	return r.back.Lstat(path.Join(dir, path.Base(p)))
+}
+
+// Exists says whether a path leads to something inside the root.
+func (r *Root) Exists(p string) bool {
+	_, err := r.Stat(p)
+	return err == nil
+}
+
+// ReadDir lists a directory, sorted by name.
+func (r *Root) ReadDir(p string) ([]fs.DirEntry, error) {
+	real, err := r.Resolve(p)
+	if err != nil {
+		return nil, err
+	}
+	return r.back.ReadDir(real)
+}
+
+// Read returns the file that a path leads to. A file is read once however many names it has.
+// Errors are *fs.PathError around fs.ErrNotExist, fs.ErrPermission, ErrIsDir, ErrNotRegular or
+// ErrTooLarge.
+//
+// A file that holds nothing but the path of another one is a link that git could not make: the
+// other one is returned.
+func (r *Root) Read(p string) (*File, error) {
+	f, err := r.read(p)
+	for links := 0; err == nil && links < maxGitLinks; links++ {
+		target, ok := r.linkTarget(f)
+		if !ok {
+			break
+		}
+		f, err = r.read(target)
+	}
+	return f, err
+}
+
+// maxGitLinks bounds chains of such files, which may run in a circle.
+const maxGitLinks = 8
+
+func (r *Root) read(p string) (*File, error) {
+	real, err := r.Resolve(p)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: p, Err: err}
+	}
+	r.mu.Lock()
+	f, fail := r.files[real], r.fails[real]
+	r.mu.Unlock()
+	if f != nil || fail != nil {
+		return f, fail
+	}
+	v, err, _ := r.group.Do(real, func() (any, error) {
+		f, err := r.load(real)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if err != nil {
+			r.fails[real] = err
+			return nil, err
+		}
+		r.files[real] = f
+		return f, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*File), nil
+}
+
+func (r *Root) load(real string) (*File, error) {
+	fail := func(err error) error {
+		return &fs.PathError{Op: "open", Path: r.Display(real), Err: err}
+	}
+	// Look before opening: opening a FIFO or a device has effects.
+	info, err := r.back.Lstat(real)
+	if err != nil {
+		return nil, fail(unwrap(err))
+	}
+	if err := readable(info); err != nil {
+		return nil, fail(err)
+	}
+	h, err := r.back.Open(real)
+	if err != nil {
+		return nil, fail(unwrap(err))
+	}
+	defer h.Close() //nolint:errcheck // only read
+	if info, err = h.Stat(); err != nil {
+		return nil, fail(unwrap(err))
+	}
+	if err := readable(info); err != nil {
+		return nil, fail(err)
+	}
+	data := make([]byte, 0, info.Size()+1)
+	data, err = readAll(io.LimitReader(h, MaxFileSize+1), data)
+	if err != nil {
+		return nil, fail(unwrap(err))
+	}
+	if len(data) > MaxFileSize {
+		return nil, fail(ErrTooLarge)
+	}
+	return &File{Path: real, Display: r.Display(real), Data: data, Mode: info.Mode()}, nil
+}
+
+func readAll(r io.Reader, buf []byte) ([]byte, error) {
+	for {
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if errors.Is(err, io.EOF) {
+			return buf, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+	}
+}
+
+func readable(info fs.FileInfo) error {
+	switch {
+	case info.IsDir():
+		return ErrIsDir
+	case !info.Mode().IsRegular():
+		return ErrNotRegular
+	case info.Size() > MaxFileSize:
+		return ErrTooLarge
+	}
+	return nil
+}
+
+func unwrap(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// disk is a directory on disk. Callers pass resolved paths; openNoFollow refuses a link that
+// was put there in between.
+type disk string
+
+func (d disk) at(name string) string                      { return filepath.Join(string(d), name) }
+func (d disk) Lstat(name string) (fs.FileInfo, error)     { return os.Lstat(d.at(name)) }
+func (d disk) Readlink(name string) (string, error)       { return os.Readlink(d.at(name)) }
+func (d disk) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(d.at(name)) }
+func (d disk) Open(name string) (fs.File, error)          { return openNoFollow(d.at(name)) }
