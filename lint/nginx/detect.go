@@ -1,0 +1,59 @@
+package nginx
+
+import "fpmlint/lint/source"
+
+// Kind is what a file is, by its content.
+type Kind int
+
+// The kinds of file.
+const (
+	// KindNone is a file that is not nginx's, or that could be anything.
+	KindNone Kind = iota
+	// KindEntry is a main file: it has an http, events or stream block.
+	KindEntry
+	// KindHTTP is a site: server, upstream or map blocks.
+	KindHTTP
+	// KindServer is a fragment for inside a server: locations.
+	KindServer
+	// KindLocation is a fragment for inside a location: a fastcgi_pass.
+	KindLocation
+)
+
+// Detect tells nginx files from others by the statements at their top level. A file in which
+// a fault stands before the first telling statement is none.
+func Detect(data []byte) Kind {
+	statements, _ := scan(&source.File{Data: data})
+	best := KindNone
+	for _, s := range statements {
+		kind := KindNone
+		switch {
+		case s.IsBlock() && len(s.Args) == 0 && (s.Name == "http" || s.Name == "events" || s.Name == "stream"):
+			return KindEntry
+		case s.IsBlock() && s.Name == "server" && len(s.Args) == 0 && directives(s),
+			s.IsBlock() && s.Name == "upstream" && len(s.Args) == 1,
+			s.IsBlock() && s.Name == "map" && len(s.Args) == 2,
+			s.IsBlock() && s.Name == "geo" && len(s.Args) >= 1:
+			kind = KindHTTP
+		case s.IsBlock() && s.Name == "location" && len(s.Args) >= 1:
+			kind = KindServer
+		case !s.IsBlock() && (s.Name == "fastcgi_pass" || s.Name == "proxy_pass") && len(s.Args) == 1:
+			kind = KindLocation
+		}
+		if kind != KindNone && (best == KindNone || kind < best) {
+			best = kind
+		}
+	}
+	return best
+}
+
+// directives says whether a block holds what a server block of nginx holds: other languages have
+// blocks called server too.
+func directives(s *Statement) bool {
+	for _, d := range s.Block {
+		switch d.Name {
+		case "listen", "server_name", "location", "root", "return", "include", "index", "error_page", "rewrite":
+			return true
+		}
+	}
+	return false
+}

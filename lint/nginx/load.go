@@ -1,0 +1,334 @@
+package nginx
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"fpmlint/lint/source"
+)
+
+// Bounds on includes. nginx has none: it runs out of file descriptors or memory.
+const (
+	maxIncludeDepth = 64
+	maxSpliced      = 5_000_000 // statements in all contexts together
+)
+
+// Config is one nginx instance: its main file with everything that it includes.
+type Config struct {
+	Root *source.Root
+	// Conf is the main file, Prefix its directory, to which includes are relative.
+	Conf   *source.File
+	Prefix string
+	// Main is the outermost context, includes spliced in.
+	Main *Scope
+	// Files are the files read, in order of first inclusion.
+	Files []*File
+	// Problems are faults of grammar, includes that could not be read, and bounds.
+	Problems []source.Problem
+	// Upstreams are those in the http block, by name.
+	Upstreams map[string]*Upstream
+	// Fragment says that the main file is not nginx's own: it is read as inside a block.
+	Fragment bool
+
+	variables variables
+}
+
+// Options say how to read a main file.
+type Options struct {
+	// Fragment is the block that the file is to be read as inside of: "http", "server",
+	// "location". Empty for an entry point.
+	Fragment string
+}
+
+// Load reads a configuration from its main file. The error is about the main file only; what is
+// wrong inside is in Problems.
+func Load(root *source.Root, conf string, o Options) (*Config, error) {
+	f, err := root.Read(conf)
+	if err != nil {
+		return nil, err
+	}
+	return LoadFile(root, f, o), nil
+}
+
+// LoadFile is Load for a main file that is at hand.
+func LoadFile(root *source.Root, f *source.File, o Options) *Config {
+	c := &Config{Root: root, Conf: f, Prefix: path.Dir(f.Path), Fragment: o.Fragment != ""}
+	c.build([]*source.File{f}, o.Fragment)
+	return c
+}
+
+// LoadFragments reads several sites as inside one http block.
+func LoadFragments(root *source.Root, paths []string) (*Config, error) {
+	files := make([]*source.File, len(paths))
+	for i, p := range paths {
+		f, err := root.Read(p)
+		if err != nil {
+			return nil, err
+		}
+		files[i] = f
+	}
+	prefix := path.Dir(files[0].Path)
+	if base := path.Base(prefix); base == "conf.d" || base == "sites-enabled" || base == "sites-available" || base == "http.d" {
+		prefix = path.Dir(prefix)
+	}
+	c := &Config{Root: root, Conf: files[0], Prefix: prefix, Fragment: true}
+	c.build(files, "http")
+	return c, nil
+}
+
+// Complete says whether all of the configuration was read.
+func (c *Config) Complete() bool { return len(c.Problems) == 0 }
+
+func (c *Config) build(mains []*source.File, fragment string) {
+	l := &loader{config: c, parsed: map[*source.File]*File{}, includes: map[includeKey]include{}}
+	l.parseAll(mains)
+	main := &Scope{Kind: "main", Config: c}
+	inner := main
+	if fragment != "" {
+		for _, kind := range []string{"http", "server", "location"} {
+			child := &Scope{Kind: kind, Parent: inner, Config: c}
+			inner.Children = append(inner.Children, child)
+			inner = child
+			if kind == fragment {
+				break
+			}
+		}
+	}
+	for _, f := range mains {
+		l.visit(f)
+		l.splice(inner, l.parsed[f].Statements, []*source.File{f}, nil)
+	}
+	c.Main = main
+	c.Upstreams = upstreams(main)
+}
+
+// loader resolves includes. Files are read and parsed in parallel first, then spliced in order.
+type loader struct {
+	config   *Config
+	parsed   map[*source.File]*File
+	includes map[includeKey]include
+	spliced  int
+	visited  map[*source.File]bool
+	reported map[*Statement]bool
+}
+
+type includeKey struct{ name string }
+
+// include is what an include's argument leads to.
+type include struct {
+	files   []*source.File
+	problem string
+	kind    source.Kind
+}
+
+// parseAll reads the main files and everything that they lead to, breadth first.
+func (l *loader) parseAll(mains []*source.File) {
+	l.visited, l.reported = map[*source.File]bool{}, map[*Statement]bool{}
+	todo := slices.Clone(mains)
+	for depth := 0; len(todo) > 0 && depth <= maxIncludeDepth; depth++ {
+		fresh := todo[:0:0]
+		for _, f := range todo {
+			if _, ok := l.parsed[f]; !ok {
+				l.parsed[f] = nil
+				fresh = append(fresh, f)
+			}
+		}
+		results := make([]*File, len(fresh))
+		parallel(len(fresh), func(i int) { results[i] = Parse(fresh[i]) })
+		var names []string
+		for i, r := range results {
+			l.parsed[fresh[i]] = r
+			names = collectIncludes(r.Statements, names)
+		}
+		slices.Sort(names)
+		names = slices.Compact(names)
+		names = slices.DeleteFunc(names, func(n string) bool { _, ok := l.includes[includeKey{n}]; return ok })
+		found := make([]include, len(names))
+		parallel(len(names), func(i int) { found[i] = l.find(names[i]) })
+		todo = nil
+		for i, n := range names {
+			l.includes[includeKey{n}] = found[i]
+			todo = append(todo, found[i].files...)
+		}
+	}
+}
+
+func parallel(n int, do func(i int)) {
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	// Work is handed out in runs: a goroutine for each of ten thousand small files costs more
+	// than the file.
+	step := max(1, n/(runtime.GOMAXPROCS(0)*8))
+	for start := 0; start < n; start += step {
+		g.Go(func() error {
+			for i := start; i < min(n, start+step); i++ {
+				do(i)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // do returns no error
+}
+
+func collectIncludes(list []*Statement, names []string) []string {
+	for _, s := range list {
+		if s.IsBlock() {
+			names = collectIncludes(s.Block, names)
+		} else if s.Name == "include" && len(s.Args) == 1 {
+			names = append(names, s.Args[0].Value)
+		}
+	}
+	return names
+}
+
+// find resolves an include (ngx_conf_include): relative to the conf prefix; a pattern may match
+// nothing, a plain path must be there.
+func (l *loader) find(name string) include {
+	full := name
+	if !path.IsAbs(full) {
+		full = path.Join(l.config.Prefix, full)
+	}
+	root := l.config.Root
+	if !source.HasMeta(name) {
+		return l.read([]string{full}, true)
+	}
+	matches, err := root.Glob(full)
+	if err != nil {
+		return include{} // glob(3) with GLOB_NOMATCH: a missing directory is no match
+	}
+	return l.read(matches, false)
+}
+
+func (l *loader) read(names []string, literal bool) include {
+	var out include
+	for _, n := range names {
+		f, err := l.config.Root.Read(n)
+		if err == nil {
+			out.files = append(out.files, f)
+			continue
+		}
+		out.kind = source.Unread
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			out.problem = fmt.Sprintf(`open() "%s" failed (2: No such file or directory)`, n)
+		case errors.Is(err, fs.ErrPermission):
+			out.problem = fmt.Sprintf(`open() "%s" failed (13: Permission denied)`, n)
+		case errors.Is(err, source.ErrIsDir):
+			out.problem = fmt.Sprintf(`pread() "%s" failed (21: Is a directory)`, n)
+			if !literal {
+				out.problem = fmt.Sprintf(`%s: the pattern matches a directory, which nginx cannot read`, n)
+			}
+		case errors.Is(err, source.ErrTooLarge):
+			out.kind, out.problem = source.Limit, err.Error()
+		default:
+			out.problem = err.Error()
+		}
+	}
+	return out
+}
+
+// visit puts a file into the list of files read, with its faults.
+func (l *loader) visit(f *source.File) {
+	if l.visited[f] {
+		return
+	}
+	l.visited[f] = true
+	p := l.parsed[f]
+	l.config.Files = append(l.config.Files, p)
+	l.config.Problems = append(l.config.Problems, p.Problems...)
+}
+
+func (l *loader) problem(s *Statement, kind source.Kind, message string) {
+	if l.reported[s] {
+		return
+	}
+	l.reported[s] = true
+	l.config.Problems = append(l.config.Problems, source.Problem{Kind: kind, Message: message, Span: s.ArgSpan(0)})
+}
+
+// splice puts statements into a scope, and those of included files in the place of the include.
+func (l *loader) splice(scope *Scope, list []*Statement, open []*source.File, via []*Statement) {
+	if l.spliced += len(list); l.spliced > maxSpliced {
+		if l.spliced-len(list) <= maxSpliced && len(list) > 0 {
+			l.problem(list[0], source.Limit, fmt.Sprintf("the includes add up to more than %d directives", maxSpliced))
+		}
+		return
+	}
+	simple := 0
+	for _, s := range list {
+		if !s.IsBlock() && s.Name != "include" {
+			simple++
+		}
+	}
+	scope.Directives = slices.Grow(scope.Directives, simple)
+	for _, s := range list {
+		switch {
+		case s.IsBlock():
+			child := &Scope{Kind: s.Name, Parent: scope, Statement: s, Via: via, Config: l.config}
+			scope.Children = append(scope.Children, child)
+			if !s.Lua {
+				l.splice(child, s.Block, open, nil)
+			}
+		case s.Name == "include" && len(s.Args) == 1:
+			l.include(scope, s, open, via)
+		default:
+			scope.Directives = append(scope.Directives, s)
+		}
+	}
+}
+
+func (l *loader) include(scope *Scope, s *Statement, open []*source.File, via []*Statement) {
+	found := l.includes[includeKey{s.Args[0].Value}]
+	if found.problem != "" {
+		scope.Unread = append(scope.Unread, s)
+		l.problem(s, found.kind, found.problem)
+	}
+	through := append(slices.Clip(via), s)
+	for _, f := range found.files {
+		switch {
+		case slices.Contains(open, f):
+			l.problem(s, source.Limit, fmt.Sprintf("%s includes itself: nginx runs out of open files or crashes", f.Display))
+		case len(open) >= maxIncludeDepth || l.parsed[f] == nil:
+			l.problem(s, source.Limit, fmt.Sprintf("includes are nested more than %d deep", maxIncludeDepth))
+		default:
+			l.visit(f)
+			l.splice(scope, l.parsed[f].Statements, append(slices.Clip(open), f), through)
+		}
+	}
+}
+
+// User is the user directive: without a group it is the group of the user's name
+// (ngx_set_user). ok is false where there is none.
+func (c *Config) User() (user, group string, at source.Span, ok bool) {
+	s := c.Main.Find("user")
+	if s == nil || len(s.Args) == 0 {
+		return "", "", source.Span{}, false
+	}
+	user, group = s.Arg(0), s.Arg(1)
+	if group == "" {
+		group = user
+	}
+	return user, group, s.Span(), true
+}
+
+// WorkerProcesses is the number of workers, 1 where it is not set; auto means one for each CPU.
+func (c *Config) WorkerProcesses() (n int, auto bool, at source.Span) {
+	s := c.Main.Find("worker_processes")
+	if s == nil || len(s.Args) == 0 {
+		return 1, false, source.Span{}
+	}
+	if strings.EqualFold(s.Arg(0), "auto") {
+		return 1, true, s.Span()
+	}
+	if _, err := fmt.Sscanf(s.Arg(0), "%d", &n); err != nil || n < 1 {
+		n = 1
+	}
+	return n, false, s.Span()
+}

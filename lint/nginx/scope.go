@@ -1,0 +1,192 @@
+package nginx
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"fpmlint/lint/source"
+)
+
+// Scope is one block in its place, the includes in it spliced in. A snippet that three servers
+// include makes three sets of scopes over the same statements.
+type Scope struct {
+	// Kind is the block's name: "main", "http", "server", "location", "if", "upstream", ...
+	Kind   string
+	Parent *Scope
+	// Statement opened the block; nil for main and for what a fragment is read as inside of.
+	Statement *Statement
+	// Directives are the simple directives, Children the blocks, in textual order.
+	Directives []*Statement
+	Children   []*Scope
+	// Unread are includes in this block that could not be read.
+	Unread []*Statement
+	// Via are the includes that led here, outermost first.
+	Via    []*Statement
+	Config *Config
+
+	once  sync.Once
+	index map[string][]*Statement
+}
+
+// indexFrom is the number of directives from which a scope keeps an index of names.
+const indexFrom = 32
+
+// FindAll returns the directives of a name on this level, in textual order.
+func (s *Scope) FindAll(name string) []*Statement {
+	if len(s.Directives) >= indexFrom {
+		s.once.Do(func() {
+			s.index = map[string][]*Statement{}
+			for _, d := range s.Directives {
+				s.index[d.Name] = append(s.index[d.Name], d)
+			}
+		})
+		return s.index[name]
+	}
+	var out []*Statement
+	for _, d := range s.Directives {
+		if d.Name == name {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// Find returns the first directive of a name on this level, nil where there is none.
+func (s *Scope) Find(name string) *Statement {
+	if len(s.Directives) >= indexFrom {
+		if all := s.FindAll(name); len(all) > 0 {
+			return all[0]
+		}
+		return nil
+	}
+	for _, d := range s.Directives {
+		if d.Name == name {
+			return d
+		}
+	}
+	return nil
+}
+
+// Scopes yields all scopes, outer before inner, in textual order.
+func (c *Config) Scopes(yield func(*Scope) bool) {
+	todo := []*Scope{c.Main}
+	for len(todo) > 0 {
+		s := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if !yield(s) {
+			return
+		}
+		for i := len(s.Children) - 1; i >= 0; i-- {
+			todo = append(todo, s.Children[i])
+		}
+	}
+}
+
+// Value is the value of a directive that is in effect somewhere.
+type Value struct {
+	// Text is the arguments with spaces between them, Args each of them.
+	Text string
+	Args []string
+	// Statement sets the value, on the level of Scope; nil for a default.
+	Statement *Statement
+	Scope     *Scope
+	Span      source.Span
+	IsDefault bool
+}
+
+// Effective is the value in effect on this level: the nearest one outwards to http, else nginx's
+// default. Directives that nginx does not inherit are looked up on this level only, and for if
+// and limit_except in their location too.
+func (s *Scope) Effective(name string) Value {
+	for at := s; at != nil; at = at.Parent {
+		if d := at.Find(name); d != nil {
+			args := d.Values()
+			return Value{Text: strings.Join(args, " "), Args: args, Statement: d, Scope: at, Span: d.Span()}
+		}
+		if notInherited[name] && at.Kind != "if" && at.Kind != "limit_except" {
+			break
+		}
+	}
+	text := defaults[name]
+	return Value{Text: text, Args: strings.Fields(text), IsDefault: true}
+}
+
+// EffectiveList is the list of a directive that may repeat (fastcgi_param, access_log, ...): the
+// nearest level that has any replaces all outer ones (ngx_conf_merge_ptr_value and its likes).
+func (s *Scope) EffectiveList(name string) (list []*Statement, at *Scope) {
+	for at := s; at != nil; at = at.Parent {
+		if list := at.FindAll(name); len(list) > 0 {
+			return list, at
+		}
+	}
+	return nil, nil
+}
+
+// Server is the server block around the scope, nil if there is none.
+func (s *Scope) Server() *Scope {
+	for at := s; at != nil; at = at.Parent {
+		if at.Kind == "server" {
+			return at
+		}
+	}
+	return nil
+}
+
+// ServerNames are the names of the server block around the scope.
+func (s *Scope) ServerNames() []string {
+	server := s.Server()
+	if server == nil {
+		return nil
+	}
+	var names []string
+	for _, d := range server.FindAll("server_name") {
+		names = append(names, d.Values()...)
+	}
+	return names
+}
+
+// Label names the scope for people: "server example.com, location ~ \.php$".
+func (s *Scope) Label() string {
+	var parts []string
+	for at := s; at != nil && at.Kind != "http" && at.Kind != "main"; at = at.Parent {
+		switch {
+		case at.Kind == "server":
+			name := "server"
+			if names := at.ServerNames(); len(names) > 0 && names[0] != "" && names[0] != "_" {
+				name += " " + names[0]
+			} else if l := at.Find("listen"); l != nil {
+				name += " " + l.Arg(0)
+			}
+			parts = append(parts, name)
+		case at.Statement != nil:
+			parts = append(parts, strings.TrimSpace(at.Kind+" "+strings.Join(at.Statement.Values(), " ")))
+		}
+	}
+	if len(parts) == 0 {
+		return s.Kind
+	}
+	for i, j := 0, len(parts)-1; i < j; i, j = i+1, j-1 {
+		parts[i], parts[j] = parts[j], parts[i]
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Duration reads the value as a time.
+func (v Value) Duration() (time.Duration, error) { return ParseTime(v.Text) }
+
+// Size reads the value as a size in bytes.
+func (v Value) Size() (int64, error) { return ParseSize(v.Text) }
+
+// On says whether the value is "on" (ngx_conf_set_flag_slot).
+func (v Value) On() bool { return strings.EqualFold(v.Text, "on") }
+
+// number reads a count; -1 where it is none.
+func number(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
+}

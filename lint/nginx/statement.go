@@ -1,0 +1,71 @@
+// Package nginx reads an nginx configuration: the grammar, the includes, the contexts, and the
+// values that are in effect in each of them.
+package nginx
+
+import "fpmlint/lint/source"
+
+// Arg is one argument of a directive.
+type Arg struct {
+	// Value is the argument as nginx sees it: without quotes, escapes undone.
+	Value string
+	// Start and End are byte offsets, quotes included, End exclusive.
+	Start, End int32
+	// Quote is the quote around the argument: 0, '"' or '\”.
+	Quote byte
+}
+
+// Statement is a directive with its arguments, or a block.
+type Statement struct {
+	Name string
+	Args []Arg
+	// Start is the offset of the name, NameEnd that of the byte after it, End that of the byte
+	// after the ';' or after the block's '}'.
+	Start, NameEnd, End int32
+	// Open is the offset of a block's '{', -1 for a simple directive.
+	Open int32
+	// Block holds a block's statements in the order of the file.
+	Block []*Statement
+	// Lua marks a block whose body is Lua code: it is not read as statements.
+	Lua bool
+	// Src is the file in which the statement stands.
+	Src *source.File
+}
+
+// IsBlock says whether the statement has a body in braces.
+func (s *Statement) IsBlock() bool { return s.Open >= 0 }
+
+// Span covers a simple directive with its ';', and a block from its name to its '{'.
+func (s *Statement) Span() source.Span {
+	if s.IsBlock() {
+		return s.Src.Span(int(s.Start), int(s.Open)+1)
+	}
+	return s.Src.Span(int(s.Start), int(s.End))
+}
+
+// NameSpan covers the directive's name.
+func (s *Statement) NameSpan() source.Span { return s.Src.Span(int(s.Start), int(s.NameEnd)) }
+
+// ArgSpan covers an argument with its quotes, and the name where there is no such argument.
+func (s *Statement) ArgSpan(i int) source.Span {
+	if i < 0 || i >= len(s.Args) {
+		return s.NameSpan()
+	}
+	return s.Src.Span(int(s.Args[i].Start), int(s.Args[i].End))
+}
+
+// Arg is an argument's value, "" where there is none.
+func (s *Statement) Arg(i int) string {
+	if i < 0 || i >= len(s.Args) {
+		return ""
+	}
+	return s.Args[i].Value
+}
+
+// Values are the arguments' values.
+func (s *Statement) Values() []string {
+	out := make([]string, len(s.Args))
+	for i, a := range s.Args {
+		out[i] = a.Value
+	}
+	return out
+}

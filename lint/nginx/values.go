@@ -1,0 +1,245 @@
+package nginx
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"fpmlint/lint/source"
+)
+
+// Bounds on what an expression can expand to.
+const (
+	maxValues     = 256
+	maxValueDepth = 8
+)
+
+// Constant is one value that an expression can have.
+type Constant struct {
+	Text string
+	// Span is where the literal stands that decides the value: the argument itself, or that of
+	// a set, a map, a geo or a split_clients.
+	Span source.Span
+}
+
+// variables are the http block's definitions, collected once.
+type variables struct {
+	once sync.Once
+	maps map[string]*Scope // map, geo, split_clients, by the variable they define
+}
+
+// Values expands the variables of a text as far as they are constant. unknown says why not all
+// values are known; those that are known are returned even then.
+func (s *Scope) Values(text string, at source.Span) (values []Constant, unknown string) {
+	return s.expand(text, at, 0)
+}
+
+func (s *Scope) expand(text string, at source.Span, depth int) ([]Constant, string) {
+	if depth > maxValueDepth {
+		return nil, "variables refer to each other too deeply"
+	}
+	out := []Constant{{"", at}}
+	why := ""
+	for text != "" {
+		i := strings.IndexByte(text, '$')
+		if i < 0 {
+			i = len(text)
+		}
+		for j := range out {
+			out[j].Text += text[:i]
+		}
+		if text = text[i:]; text == "" {
+			break
+		}
+		name, rest := variableName(text[1:])
+		if name == "" { // a lone dollar is nginx's error
+			return nil, "a \"$\" without a variable's name"
+		}
+		text = rest
+		values, unknown := s.variable(name, depth)
+		if unknown != "" {
+			why = unknown
+		}
+		if len(out)*len(values) > maxValues {
+			return nil, fmt.Sprintf("more than %d values are possible", maxValues)
+		}
+		next := make([]Constant, 0, len(out)*len(values))
+		for _, o := range out {
+			for _, v := range values {
+				next = append(next, Constant{o.Text + v.Text, v.Span})
+			}
+		}
+		out = next
+	}
+	return out, why
+}
+
+// variableName splits a variable's name off, as ngx_http_script_compile does: digits, letters
+// and underscores, or anything in braces.
+func variableName(text string) (name, rest string) {
+	if strings.HasPrefix(text, "{") {
+		if end := strings.IndexByte(text, '}'); end > 0 {
+			return text[1:end], text[end+1:]
+		}
+		return "", text
+	}
+	end := 0
+	for end < len(text) && (text[end] == '_' || text[end] >= '0' && text[end] <= '9' || text[end]|0x20 >= 'a' && text[end]|0x20 <= 'z') {
+		end++
+	}
+	return text[:end], text[end:]
+}
+
+// variable is the values that a variable can have in this place.
+func (s *Scope) variable(name string, depth int) (values []Constant, unknown string) {
+	if values, unknown, found := s.assigned(name, depth); found {
+		return values, unknown
+	}
+	if m := s.Config.definition(name); m != nil {
+		return s.table(m, name, depth)
+	}
+	if len(name) > 0 && name[0] >= '0' && name[0] <= '9' {
+		return nil, fmt.Sprintf("$%s is a part of the request that a regular expression takes", name)
+	}
+	return nil, fmt.Sprintf("the value of $%s is not constant", name)
+}
+
+// assigned looks for set directives. nginx runs those of the server, then those of the location;
+// one inside an if runs only when the condition holds, so that any of its values is possible.
+func (s *Scope) assigned(name string, depth int) (values []Constant, unknown string, found bool) {
+	var chain []*Scope
+	for at := s; at != nil && at.Kind != "http"; at = at.Parent {
+		chain = append(chain, at)
+	}
+	unconditional := false
+	add := func(sets []*Statement, conditional bool, scope *Scope) {
+		for _, d := range sets {
+			if len(d.Args) != 2 || strings.TrimPrefix(d.Arg(0), "$") != name {
+				continue
+			}
+			if strings.Contains(d.Arg(1), "$"+name) { // set $a "$a..." adds to what was there
+				unknown, found = fmt.Sprintf("$%s is put together step by step", name), true
+				return
+			}
+			if !conditional { // it runs always, after those of outer levels
+				values, unknown, unconditional = nil, "", true
+			}
+			v, why := scope.expand(d.Arg(1), d.ArgSpan(1), depth+1)
+			if why != "" {
+				unknown = why
+			}
+			values = append(values, v...)
+			found = true
+		}
+	}
+	for i := len(chain) - 1; i >= 0; i-- {
+		scope := chain[i]
+		add(scope.FindAll("set"), scope.Kind == "if" && scope != s, scope)
+		for _, child := range scope.Children {
+			if child.Kind == "if" && !contains(chain, child) {
+				add(child.FindAll("set"), true, child)
+			}
+		}
+	}
+	if found && !unconditional && unknown == "" {
+		unknown = fmt.Sprintf("$%s is set only under a condition", name)
+	}
+	return values, unknown, found
+}
+
+func contains(chain []*Scope, s *Scope) bool {
+	for _, c := range chain {
+		if c == s {
+			return true
+		}
+	}
+	return false
+}
+
+// definition finds the map, geo or split_clients that defines a variable.
+func (c *Config) definition(name string) *Scope {
+	c.variables.once.Do(func() {
+		c.variables.maps = map[string]*Scope{}
+		for _, http := range c.Main.Children {
+			if http.Kind != "http" {
+				continue
+			}
+			for _, b := range http.Children {
+				if b.Statement == nil || len(b.Statement.Args) == 0 {
+					continue
+				}
+				switch b.Kind {
+				case "map", "geo", "split_clients":
+					args := b.Statement.Args
+					defined := strings.TrimPrefix(args[len(args)-1].Value, "$")
+					if c.variables.maps[defined] == nil {
+						c.variables.maps[defined] = b
+					}
+				}
+			}
+		}
+	})
+	return c.variables.maps[name]
+}
+
+// table is the values of a map, a geo or a split_clients. Without a default the empty string is
+// one of them. Where a map's source is constant, only the value that matches counts.
+func (s *Scope) table(m *Scope, name string, depth int) (values []Constant, unknown string) {
+	if len(m.Unread) > 0 {
+		unknown = fmt.Sprintf("an include in the %s of $%s was not read", m.Kind, name)
+	}
+	entries := m.Directives
+	if m.Kind == "map" && len(m.Statement.Args) == 2 {
+		if key, ok := s.constant(m.Statement.Arg(0), depth); ok {
+			entries = matching(entries, key)
+		}
+	}
+	hasDefault := false
+	for _, d := range entries {
+		if len(d.Args) != 1 || m.Kind == "geo" && geoSetting[d.Name] {
+			continue
+		}
+		hasDefault = hasDefault || d.Name == "default" || d.Name == "*" && m.Kind == "split_clients" || len(entries) == 1 && len(m.Directives) != 1
+		v, why := s.expand(d.Arg(0), d.ArgSpan(0), depth+1)
+		if why != "" {
+			unknown = why
+		}
+		values = append(values, v...)
+	}
+	if !hasDefault && unknown == "" {
+		unknown = fmt.Sprintf("$%s is empty where the %s has no entry", name, m.Kind)
+	}
+	return values, unknown
+}
+
+// geoSetting are lines of a geo block that are no entries.
+var geoSetting = set("proxy", "proxy_recursive", "delete", "ranges")
+
+// constant evaluates an expression that has exactly one value.
+func (s *Scope) constant(text string, depth int) (string, bool) {
+	if !strings.Contains(text, "$") {
+		return text, true
+	}
+	v, unknown := s.expand(text, source.Span{}, depth+1)
+	if unknown != "" || len(v) != 1 {
+		return "", false
+	}
+	return v[0].Text, true
+}
+
+// matching are the entries of a map that a constant source selects. Regular expressions are not
+// evaluated: with one, all entries stay.
+func matching(entries []*Statement, key string) []*Statement {
+	var fallback []*Statement
+	for _, d := range entries {
+		switch {
+		case strings.HasPrefix(d.Name, "~") || d.Name == "hostnames":
+			return entries
+		case d.Name == "default":
+			fallback = []*Statement{d}
+		case strings.EqualFold(d.Name, key):
+			return []*Statement{d}
+		}
+	}
+	return fallback
+}
