@@ -1,0 +1,127 @@
+package fpm
+
+import (
+	"fmt"
+	"strings"
+
+	"fpmlint/lint/source"
+)
+
+// check finds what php-fpm -t refuses once all files are read, in its words and order
+// (fpm_conf_process_all_pools, fpm_conf_post_process).
+func (m *Master) check() {
+	if n, ok := m.GlobalInt("process.max"); ok && n < 0 {
+		m.refuse(m.Global("process.max").Span, "process_max can't be negative")
+	}
+	if s := m.Global("process.priority"); !s.IsDefault && s.Unknown == "" {
+		if n, ok := s.integer(); ok && (n < -19 || n > 20) {
+			m.refuse(s.Span, "process.priority must be included into [-19,20]")
+		}
+	}
+	if s := m.Global("log_limit"); !s.IsDefault {
+		if n, ok := s.integer(); ok && n < 512 {
+			m.refuse(s.Span, "log_limit must be greater than 512")
+		}
+	}
+	if len(m.Pools) == 0 && len(m.Problems) == 0 {
+		line, start := m.Conf.Line(1)
+		m.refuse(m.Conf.Span(start, start+len(line)), "No pool defined. at least one pool section must be specified in config file")
+	}
+	if !m.Complete() {
+		return // what is missing here may stand in what was not read
+	}
+	for _, p := range m.Pools {
+		p.check()
+	}
+}
+
+func (m *Master) refuse(span source.Span, format string, args ...any) {
+	m.Problems = append(m.Problems, source.Problem{Kind: source.Invalid, Span: span, Message: fmt.Sprintf(format, args...)})
+}
+
+func (p *Pool) refuse(at Setting, format string, args ...any) {
+	span := at.Span
+	if span.IsZero() {
+		span = p.Header
+	}
+	p.Master.refuse(span, "[pool "+p.Name+"] "+format, args...)
+}
+
+func (p *Pool) check() {
+	if s := p.Get("listen"); s.Unknown == "" && s.Text == "" {
+		p.refuse(s, "no listen address have been defined!")
+	}
+	p.checkProcesses()
+	for _, key := range []string{"pm.status_path", "ping.path"} {
+		if s := p.Get(key); s.Unknown == "" && s.Text != "" && !strings.HasPrefix(s.Text, "/") {
+			p.refuse(s, "the %s path '%s' must start with a '/'", strings.TrimSuffix(strings.TrimPrefix(strings.ReplaceAll(key, "_path", ""), "pm."), ".path"), s.Text)
+		}
+	}
+	slow, okSlow := p.Seconds("request_slowlog_timeout")
+	kill, okKill := p.Seconds("request_terminate_timeout")
+	if okSlow && slow > 0 {
+		if s := p.Get("slowlog"); s.Unknown == "" && s.Text == "" {
+			p.refuse(p.Get("request_slowlog_timeout"), "'slowlog' must be specified for use with 'request_slowlog_timeout'")
+		} else if okKill && kill > 0 && slow > kill {
+			p.refuse(p.Get("request_slowlog_timeout"), "'request_slowlog_timeout' (%d) can't be greater than 'request_terminate_timeout' (%d)", slow, kill)
+		}
+	}
+}
+
+// checkProcesses is the process manager's arithmetic.
+func (p *Pool) checkProcesses() {
+	pm := p.Get("pm")
+	if pm.Unknown != "" {
+		return
+	}
+	if pm.Text == "" {
+		p.refuse(pm, "the process manager is missing (static, dynamic or ondemand)")
+		return
+	}
+	limit := p.Get("pm.max_children")
+	children, ok := limit.integer()
+	if limit.Unknown != "" {
+		return
+	}
+	if !ok || children < 1 {
+		p.refuse(limit, "pm.max_children must be a positive value")
+		return
+	}
+	if rate, ok := p.Int("pm.max_spawn_rate"); ok && rate < 1 {
+		p.refuse(p.Get("pm.max_spawn_rate"), "pm.max_spawn_rate must be a positive value")
+	}
+	switch strings.ToLower(pm.Text) {
+	case "dynamic":
+		p.checkSpare(children)
+	case "ondemand":
+		if n, ok := p.Seconds("pm.process_idle_timeout"); ok && n < 1 {
+			p.refuse(p.Get("pm.process_idle_timeout"), "pm.process_idle_timeout(%ds) must be greater than 0s", n)
+		}
+	}
+}
+
+func (p *Pool) checkSpare(children int) {
+	low, high, start := p.Get("pm.min_spare_servers"), p.Get("pm.max_spare_servers"), p.Get("pm.start_servers")
+	least, okLeast := low.integer()
+	most, okMost := high.integer()
+	first, okFirst := start.integer()
+	if !okLeast || !okMost || !okFirst {
+		return
+	}
+	switch {
+	case least <= 0:
+		p.refuse(low, "pm.min_spare_servers(%d) must be a positive value", least)
+	case most <= 0:
+		p.refuse(high, "pm.max_spare_servers(%d) must be a positive value", most)
+	case least > children || most > children:
+		at := high
+		if least > children {
+			at = low
+		}
+		p.refuse(at, "pm.min_spare_servers(%d) and pm.max_spare_servers(%d) cannot be greater than pm.max_children(%d)", least, most, children)
+	case most < least:
+		p.refuse(high, "pm.max_spare_servers(%d) must not be less than pm.min_spare_servers(%d)", most, least)
+	case !start.IsDefault && first != 0 && (first < least || first > most):
+		p.refuse(start, "pm.start_servers(%d) must not be less than pm.min_spare_servers(%d) and not greater than pm.max_spare_servers(%d)", first, least, most)
+	}
+}

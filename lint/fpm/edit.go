@@ -1,0 +1,115 @@
+package fpm
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+
+	"fpmlint/lint/source"
+)
+
+// SetEdits make a setting of the pool have a value: the value in effect is replaced, or a line is
+// added where the distribution has it commented out, else next to its kin.
+func (p *Pool) SetEdits(key, value string) []source.Edit {
+	if e := last(p.settings[key]); e != nil {
+		return replace(e, value)
+	}
+	f := p.Header.File
+	start, end := p.Header.End, p.Master.sectionEnd(p.Header)
+	return []source.Edit{insert(f, p.Master.place(f, start, end, key), key+" = "+value)}
+}
+
+// SetEdits make a global setting have a value. A line that is added stands in the main file's
+// [global] section before any include: after one, another file's section may be open.
+func (m *Master) SetEdits(key, value string) []source.Edit {
+	if e := last(m.globals[key]); e != nil {
+		return replace(e, value)
+	}
+	h := m.GlobalHeader()
+	if h.IsZero() || h.File != m.Conf {
+		return []source.Edit{{Span: m.Conf.Span(0, 0), NewText: "[global]" + eol(m.Conf, 0) + key + " = " + value + eol(m.Conf, 0)}}
+	}
+	end := m.sectionEnd(h)
+	for _, e := range m.Entries {
+		if e.Key == "include" && e.Span.File == m.Conf && e.Span.Start > h.End {
+			_, line := m.Conf.Line(e.Span.Position().Line)
+			end = min(end, line)
+		}
+	}
+	return []source.Edit{insert(m.Conf, m.place(m.Conf, h.End, end, key), key+" = "+value)}
+}
+
+func last(entries []*Entry) *Entry {
+	if len(entries) == 0 {
+		return nil
+	}
+	return entries[len(entries)-1]
+}
+
+func replace(e *Entry, value string) []source.Edit {
+	old := e.ValueSpan.Text()
+	switch {
+	case old == value:
+		return nil
+	case old == "" && e.ValueSpan.Start > 0 && e.ValueSpan.File.Data[e.ValueSpan.Start-1] == '=':
+		value = " " + value
+	case len(old) >= 2 && (old[0] == '"' || old[0] == '\'') && old[len(old)-1] == old[0]:
+		value = old[:1] + value + old[:1]
+	}
+	return []source.Edit{{Span: e.ValueSpan, NewText: value}}
+}
+
+// sectionEnd is where the section of a header ends in its file.
+func (m *Master) sectionEnd(h source.Span) int {
+	end := len(h.File.Data)
+	for _, other := range m.headers {
+		if other.span.File == h.File && other.span.Start > h.Start {
+			_, line := h.File.Line(other.span.Position().Line)
+			end = min(end, line)
+		}
+	}
+	return end
+}
+
+// place is the offset of the line after which a key is added: the line that has it commented
+// out; the section's last line of the same group (listen.*, pm.*, emergency_restart_*); the
+// section's header.
+func (m *Master) place(f *source.File, start, end int, key string) int {
+	commented := regexp.MustCompile(`(?m)^[ \t]*;[ \t]*` + regexp.QuoteMeta(key) + `[ \t]*=`)
+	if at := commented.FindIndex(f.Data[start:end]); at != nil {
+		return start + at[0]
+	}
+	group := key
+	if i := strings.LastIndexAny(key, "._"); i > 0 {
+		group = key[:i]
+	}
+	best := start
+	for _, e := range m.Entries {
+		if e.Span.File == f && e.Span.Start >= start && e.Span.Start < end && strings.HasPrefix(e.Key, group) {
+			best = e.Span.Start
+		}
+	}
+	return best
+}
+
+// insert adds a line below the one that holds an offset, indented like it.
+func insert(f *source.File, at int, text string) source.Edit {
+	line, start := f.Line(f.Position(at).Line)
+	indent := line[:len(line)-len(bytes.TrimLeft(line, " \t"))]
+	end := start + len(line)
+	return source.Edit{Span: f.Span(end, end), NewText: eol(f, end) + string(indent) + text}
+}
+
+// eol is the line ending in use around an offset.
+func eol(f *source.File, at int) string {
+	if i := bytes.IndexByte(f.Data[min(at, len(f.Data)):], '\n'); i >= 0 {
+		if at += i; at > 0 && f.Data[at-1] == '\r' {
+			return "\r\n"
+		}
+		return "\n"
+	}
+	if bytes.Contains(f.Data, []byte("\r\n")) {
+		return "\r\n"
+	}
+	return "\n"
+}

@@ -1,0 +1,269 @@
+package fpm
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"fpmlint/lint/address"
+	"fpmlint/lint/source"
+)
+
+// maxIncludeDepth is FPM's own bound (FPM_CONF_MAX_INCLUDE is 5).
+const maxIncludeDepth = 5
+
+// Load reads a master from its main file. The error is about the main file only; what is wrong
+// inside is in Problems.
+func Load(root *source.Root, conf string, o Options) (*Master, error) {
+	f, err := root.Read(conf)
+	if err != nil {
+		return nil, err
+	}
+	return LoadFile(root, f, o), nil
+}
+
+// LoadFile is Load for a main file that is at hand.
+func LoadFile(root *source.Root, f *source.File, o Options) *Master {
+	l := newLoader(root, f, o)
+	l.file(f, 0)
+	l.master.check()
+	return l.master
+}
+
+// LoadPools reads pool files whose main file is not there, in the order given.
+func LoadPools(root *source.Root, paths []string, o Options) (*Master, error) {
+	var l *loader
+	for _, p := range paths {
+		f, err := root.Read(p)
+		if err != nil {
+			return nil, err
+		}
+		if l == nil {
+			l = newLoader(root, f, o)
+			l.master.PoolsOnly = true
+		}
+		l.file(f, 0)
+	}
+	l.master.check()
+	return l.master, nil
+}
+
+// loader reads files in FPM's order. The section that is open survives an include
+// (fpm_conf_ini_parser_include keeps current_wp).
+type loader struct {
+	master *Master
+	pool   *Pool // nil: global
+	pools  map[string]*Pool
+	seen   map[*source.File]bool
+}
+
+func newLoader(root *source.Root, conf *source.File, o Options) *loader {
+	m := &Master{Root: root, Conf: conf, Options: o, globals: map[string][]*Entry{}}
+	m.Installed, m.HasBinaries = installed(root, o)
+	return &loader{master: m, pools: map[string]*Pool{}, seen: map[*source.File]bool{}}
+}
+
+func (l *loader) problem(kind source.Kind, span source.Span, format string, args ...any) {
+	l.master.Problems = append(l.master.Problems, source.Problem{Kind: kind, Span: span, Message: fmt.Sprintf(format, args...)})
+}
+
+func (l *loader) file(f *source.File, depth int) {
+	if !l.seen[f] {
+		l.seen[f] = true
+		l.master.Files = append(l.master.Files, f)
+		if why := pair(f, l.php5()); why != "" {
+			l.master.Differs = append(l.master.Differs, why)
+		}
+	}
+	scan(f, l.php5(), func(ln line) bool {
+		switch {
+		case ln.problem != nil:
+			l.master.Problems = append(l.master.Problems, *ln.problem)
+		case !ln.header.IsZero():
+			l.section(ln.section, ln.header)
+		case ln.entry.Key == "include" && ln.entry.Index == "":
+			l.include(ln.entry, depth)
+		default:
+			l.entry(ln.entry)
+		}
+		return true
+	})
+}
+
+func (l *loader) php5() bool { return strings.HasPrefix(l.master.Version, "5") }
+
+// section opens a pool, or opens it again: names are compared without case.
+func (l *loader) section(name string, span source.Span) {
+	l.master.headers = append(l.master.headers, header{name, span})
+	if strings.EqualFold(name, "global") {
+		l.pool = nil
+		return
+	}
+	key := strings.ToLower(name)
+	p := l.pools[key]
+	if p == nil {
+		p = &Pool{Name: name, Master: l.master, Header: span, settings: map[string][]*Entry{}}
+		l.pools[key] = p
+		l.master.Pools = append(l.master.Pools, p)
+	}
+	p.Headers = append(p.Headers, span)
+	l.pool = p
+}
+
+func (l *loader) entry(e *Entry) {
+	known := globalKeys
+	e.Section = "global"
+	if l.pool != nil {
+		known, e.Section = poolKeys, l.pool.Name
+	}
+	l.master.Entries = append(l.master.Entries, e)
+	k, ok := known[e.Key]
+	isArray := k == array || k == flagArray
+	switch {
+	case e.Index != "" && l.pool == nil:
+		l.problem(source.Invalid, e.KeySpan, "Array are not allowed in the global section")
+	case !ok || (e.Index != "") != isArray:
+		l.problem(source.Invalid, e.KeySpan, "unknown entry '%s'%s", e.Key, misplaced(e.Key, l.pool))
+	case e.Unknown != "":
+		l.keep(e, isArray)
+	case bad(k, e.Value) != "":
+		l.problem(source.Invalid, e.ValueSpan, "%s", unable(e, bad(k, e.Value)))
+	case e.Key == "env" && e.Value == "":
+		l.problem(source.Invalid, e.KeySpan, "%s", unable(e, "empty value"))
+	default:
+		l.keep(e, isArray)
+	}
+}
+
+func (l *loader) keep(e *Entry, isArray bool) {
+	switch {
+	case l.pool == nil:
+		l.master.globals[e.Key] = append(l.master.globals[e.Key], e)
+	case isArray:
+		l.pool.arrays = append(l.pool.arrays, e)
+	default:
+		l.pool.settings[e.Key] = append(l.pool.settings[e.Key], e)
+	}
+}
+
+// misplaced adds to FPM's bare "unknown entry" where the key would be known, or which one was
+// likely meant.
+func misplaced(key string, pool *Pool) string {
+	here, there, where := globalKeys, poolKeys, "it belongs into a pool, not into [global]"
+	if pool != nil {
+		here, there, where = poolKeys, globalKeys, "it belongs into [global], not into a pool"
+	}
+	if _, ok := there[key]; ok {
+		return ": " + where
+	}
+	if strings.HasPrefix(key, "#") {
+		return ": # begins no comment since PHP 7, ; does"
+	}
+	if near := nearestKey(key, here); near != "" {
+		return fmt.Sprintf(": did you mean '%s'?", near)
+	}
+	return ""
+}
+
+// include reads the files that a pattern matches (fpm_conf_ini_parser_include).
+func (l *loader) include(e *Entry, depth int) {
+	l.master.Entries = append(l.master.Entries, e)
+	e.Section = "global"
+	if l.pool != nil {
+		e.Section = l.pool.Name
+	}
+	if e.Unknown != "" {
+		l.problem(source.Unread, e.ValueSpan, "include = %s: %s", e.Value, e.Unknown)
+		return
+	}
+	if depth+1 >= maxIncludeDepth {
+		l.problem(source.Invalid, e.ValueSpan, "failed to include more than %d files recursively", maxIncludeDepth)
+		return
+	}
+	pattern := e.Value
+	if !path.IsAbs(pattern) {
+		pattern = path.Join("/", l.master.Prefix, pattern)
+	}
+	names, err := l.master.Root.Glob(pattern)
+	switch {
+	case err != nil && l.master.Root.Live():
+		l.problem(source.Invalid, e.ValueSpan, "Unable to globalize '%s' (ret=2) from %s at line %d.", pattern, e.ValueSpan.File.Path, e.ValueSpan.Position().Line)
+		return
+	case err != nil || len(names) == 0 && !l.master.Root.Live():
+		// The snapshot may lack what the server has.
+		l.problem(source.Unread, e.ValueSpan, "include = %s matches nothing here", e.Value)
+		return
+	}
+	for _, n := range names {
+		info, err := l.master.Root.Stat(n)
+		if err == nil && info.IsDir() {
+			continue
+		}
+		f, err := l.master.Root.Read(n)
+		if err != nil {
+			l.problem(source.Unread, e.ValueSpan, "include = %s: %v", e.Value, err)
+			continue
+		}
+		l.file(f, depth+1)
+	}
+}
+
+// Listen is the address at which the pool listens, its prefix put before a relative path. The
+// address is zero where it is not known (Setting.Unknown says why) or, with an error, none.
+func (p *Pool) Listen() (address.Address, Setting, error) {
+	s := p.Get("listen")
+	if s.Unknown != "" {
+		return address.Address{}, s, nil
+	}
+	prefix := p.Get("prefix")
+	dir := p.Master.Prefix
+	if !prefix.IsDefault {
+		dir = prefix.Text
+	}
+	if prefix.Unknown != "" && !strings.ContainsAny(s.Text, ":/") {
+		s.Unknown = prefix.Unknown
+		return address.Address{}, s, nil
+	}
+	a, err := address.ParseListen(s.Text, dir)
+	return a, s, err
+}
+
+// nearestKey is the known key that a mistyped one differs little from.
+func nearestKey(key string, known map[string]kind) string {
+	best, at := "", 3
+	names := make([]string, 0, len(known))
+	for k := range known {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	for _, k := range names {
+		if d := distance(key, k, at); d < at {
+			best, at = k, d
+		}
+	}
+	return best
+}
+
+// distance is the number of single-byte edits between two words, or limit if it is that or more.
+func distance(a, b string, limit int) int {
+	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
+		return limit
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			diagonal, row[j] = row[j], min(row[j]+1, row[j-1]+1, diagonal+cost)
+		}
+	}
+	return min(row[len(b)], limit)
+}

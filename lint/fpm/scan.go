@@ -1,0 +1,243 @@
+package fpm
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"fpmlint/lint/source"
+)
+
+// line is what one physical line says: FPM gives PHP's INI parser a line at a time
+// (fpm_conf_load_ini_file), so nothing reaches over its end.
+type line struct {
+	header  source.Span // a [section], zero when there is none
+	section string
+	entry   *Entry // nil when there is none
+	problem *source.Problem
+}
+
+// scan reads a file line by line. php5 tells that PHP 5's grammar counts, in which # begins a
+// comment.
+func scan(f *source.File, php5 bool, yield func(line) bool) {
+	data := f.Data
+	start := 0
+	if bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) {
+		start = 3
+	}
+	for start < len(data) {
+		end := bytes.IndexByte(data[start:], '\n')
+		next := start + end + 1
+		if end < 0 {
+			end, next = len(data)-start, len(data)
+		}
+		end += start
+		if end > start && data[end-1] == '\r' {
+			end--
+		}
+		s := lineScanner{f: f, pos: start, end: end, start: start}
+		if !s.scan(php5, yield) {
+			return
+		}
+		start = next
+	}
+}
+
+type lineScanner struct {
+	f               *source.File
+	start, pos, end int
+}
+
+func (s *lineScanner) space() {
+	for s.pos < s.end && (s.f.Data[s.pos] == ' ' || s.f.Data[s.pos] == '\t' || s.f.Data[s.pos] == '\r') {
+		s.pos++
+	}
+}
+
+func (s *lineScanner) syntax(at, to int, format string, args ...any) *source.Problem {
+	return &source.Problem{Kind: source.Syntax, Message: fmt.Sprintf(format, args...), Span: s.f.Span(at, to)}
+}
+
+// scan reads the line: an optional [section], then an optional entry.
+func (s *lineScanner) scan(php5 bool, yield func(line) bool) bool {
+	s.space()
+	if s.pos == s.end || s.f.Data[s.pos] == ';' || php5 && s.f.Data[s.pos] == '#' {
+		return true
+	}
+	if s.f.Data[s.pos] == '[' {
+		from := s.pos
+		n := bytes.IndexByte(s.f.Data[s.pos:s.end], ']')
+		if n < 0 {
+			return yield(line{problem: s.syntax(from, s.end, "PHP:  syntax error, unexpected end of file, expecting ']' in Unknown on line 1")})
+		}
+		name := strings.Trim(strings.TrimSpace(string(s.f.Data[from+1:from+n])), `"'`)
+		s.pos += n + 1
+		if !yield(line{header: s.f.Span(from, s.pos), section: name}) {
+			return false
+		}
+		s.space()
+		if s.pos == s.end || s.f.Data[s.pos] == ';' {
+			return true
+		}
+	}
+	e, p := s.entry()
+	return yield(line{entry: e, problem: p})
+}
+
+// entry reads "key = value" or "key[index] = value".
+func (s *lineScanner) entry() (*Entry, *source.Problem) {
+	data, from := s.f.Data, s.pos
+	for s.pos < s.end && !strings.ContainsRune("=;[", rune(data[s.pos])) {
+		if strings.IndexByte("{}|&~!()^\"", data[s.pos]) >= 0 {
+			return nil, s.syntax(s.pos, s.pos+1, "PHP:  syntax error, unexpected '%c' in Unknown on line 1", data[s.pos])
+		}
+		s.pos++
+	}
+	keyEnd := s.pos
+	for keyEnd > from && (data[keyEnd-1] == ' ' || data[keyEnd-1] == '\t') {
+		keyEnd--
+	}
+	e := &Entry{Key: strings.ToLower(string(data[from:keyEnd])), Span: s.f.Span(from, s.end), KeySpan: s.f.Span(from, keyEnd)}
+	if s.pos < s.end && data[s.pos] == '[' {
+		n := bytes.IndexByte(data[s.pos:s.end], ']')
+		if n < 0 {
+			return nil, s.syntax(s.pos, s.end, "PHP:  syntax error, unexpected end of file, expecting ']' in Unknown on line 1")
+		}
+		e.Index = strings.Trim(strings.TrimSpace(string(data[s.pos+1:s.pos+n])), `"'`)
+		s.pos += n + 1
+		e.KeySpan.End = s.pos
+		s.space()
+	}
+	if s.pos == s.end || data[s.pos] != '=' {
+		return nil, &source.Problem{Kind: source.Syntax, Message: "value is NULL for a ZEND_INI_PARSER_ENTRY", Span: e.KeySpan}
+	}
+	s.pos++
+	s.space()
+	return e, s.value(e)
+}
+
+// value reads a value by PHP's INI grammar in its normal mode (zend_ini_scanner.l): parts in
+// quotes and bare ones, up to a semicolon.
+func (s *lineScanner) value(e *Entry) *source.Problem {
+	data, from := s.f.Data, s.pos
+	var b strings.Builder
+	last := s.pos // after the last byte that is not white space
+	quotes := 0
+	for s.pos < s.end && data[s.pos] != ';' {
+		switch c := data[s.pos]; c {
+		case '"':
+			n, ok := s.doubleQuoted(&b, e)
+			if !ok {
+				return s.syntax(s.pos, s.end, "PHP:  syntax error, unexpected end of file in Unknown on line 1")
+			}
+			s.pos, last = n, n
+			quotes++
+			continue
+		case '\'':
+			n := bytes.IndexByte(data[s.pos+1:s.end], '\'')
+			if n >= 0 {
+				b.Write(data[s.pos+1 : s.pos+1+n])
+				s.pos += n + 2
+				last = s.pos
+				quotes++
+				continue
+			}
+			b.WriteByte(c)
+		case '$':
+			if s.pos+1 < s.end && data[s.pos+1] == '{' {
+				n := bytes.IndexByte(data[s.pos:s.end], '}')
+				if n < 0 {
+					return s.syntax(s.pos, s.end, "PHP:  syntax error, unexpected end of file, expecting '}' in Unknown on line 1")
+				}
+				s.environment(e, string(data[s.pos:s.pos+n+1]), &b)
+				s.pos += n + 1
+				last = s.pos
+				continue
+			}
+			b.WriteByte(c)
+		case '(', ')', '{', '}', '|', '&', '~', '!', '^', '=':
+			// '=' inside a bare value is allowed, the operators are not.
+			if c == '=' {
+				b.WriteByte(c)
+				break
+			}
+			if p := s.operator(c, strings.TrimSpace(b.String())); p != nil {
+				return p
+			}
+			e.Unknown = fmt.Sprintf("%q is an expression", strings.TrimSpace(string(data[from:s.end])))
+			b.WriteByte(c)
+		default:
+			b.WriteByte(c)
+		}
+		if c := data[s.pos]; c != ' ' && c != '\t' && c != '\r' {
+			last = s.pos + 1
+		}
+		s.pos++
+	}
+	e.ValueSpan = s.f.Span(from, max(from, last))
+	e.Value = b.String()
+	if quotes == 0 {
+		e.Value = strings.TrimRight(e.Value, " \t\r")
+		if strings.EqualFold(e.Value, "null") {
+			e.Value = ""
+		}
+	} else {
+		e.Value = strings.TrimRight(e.Value, " \t")
+	}
+	return nil
+}
+
+// operator judges an operator of the INI grammar in a bare value. Between numbers it is
+// arithmetic; at the beginning ~ and ! are too; else the parser stops.
+func (s *lineScanner) operator(c byte, before string) *source.Problem {
+	fail := s.syntax(s.pos, s.pos+1, "PHP:  syntax error, unexpected '%c' in Unknown on line 1", c)
+	switch c {
+	case '|', '&', '^':
+		if before == "" {
+			return fail
+		}
+		return nil
+	case '~', '!':
+		if before != "" {
+			return fail
+		}
+		return nil
+	case '(':
+		if before != "" && !strings.HasSuffix(before, "|") && !strings.HasSuffix(before, "&") {
+			return fail
+		}
+		return nil
+	}
+	return fail
+}
+
+// doubleQuoted reads a part in double quotes: a backslash keeps the quote, ${NAME} is expanded.
+func (s *lineScanner) doubleQuoted(b *strings.Builder, e *Entry) (next int, ok bool) {
+	data := s.f.Data
+	for i := s.pos + 1; i < s.end; i++ {
+		switch {
+		case data[i] == '"':
+			return i + 1, true
+		case data[i] == '\\' && i+1 < s.end && (data[i+1] == '"' || data[i+1] == '\\'):
+			i++
+			b.WriteByte(data[i])
+		case data[i] == '$' && i+1 < s.end && data[i+1] == '{':
+			n := bytes.IndexByte(data[i:s.end], '}')
+			if n < 0 {
+				return 0, false
+			}
+			s.environment(e, string(data[i:i+n+1]), b)
+			i += n
+		default:
+			b.WriteByte(data[i])
+		}
+	}
+	return 0, false
+}
+
+// environment marks a value that the environment decides. ${NAME:-default} has been grammar
+// since PHP 8.3.
+func (s *lineScanner) environment(e *Entry, text string, b *strings.Builder) {
+	e.Unknown = text + " comes from the environment or php.ini"
+	b.WriteString(text)
+}

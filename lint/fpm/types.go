@@ -1,0 +1,179 @@
+// Package fpm reads PHP-FPM's configuration: php-fpm.conf, the pools that it includes, and the
+// php.ini settings that are in effect in each pool.
+package fpm
+
+import (
+	"strings"
+	"sync"
+
+	"fpmlint/lint/source"
+)
+
+// Options describe an FPM tree: what its place says about it.
+type Options struct {
+	// Version is PHP's, such as "8.2"; "" where the place does not tell.
+	Version string
+	// Family is the layout's: debian, rhel, remi, alpine, docker, freebsd, homebrew, cpanel, plesk, other.
+	Family string
+	// Prefix is the directory that FPM puts before relative paths.
+	Prefix string
+	// IniFile is the SAPI's php.ini, IniDir the directory of its conf.d.
+	IniFile, IniDir string
+}
+
+// Entry is one "key = value" line.
+type Entry struct {
+	// Section is the section in which the line stands: "global", or a pool's name.
+	Section string
+	// Key is in lower case, Index is X of env[X] or php_value[X].
+	Key, Index string
+	// Value is what PHP's INI parser makes of the value: no quotes, no comment. $pool is not
+	// expanded yet.
+	Value string
+	// Unknown says why the value is not known: it names an environment variable.
+	Unknown string
+	// Span is the line without its line ending, KeySpan the key with its index, ValueSpan the
+	// value with its quotes; it is empty, behind the "=", where there is none.
+	Span, KeySpan, ValueSpan source.Span
+}
+
+// Setting is the value of a key that is in effect.
+type Setting struct {
+	Text string
+	// Span is the value's; zero for a default.
+	Span  source.Span
+	Entry *Entry
+	// IsDefault says that the key is not set.
+	IsDefault bool
+	// Unknown says why the value is not known.
+	Unknown string
+	// Overrides are earlier lines that the effective one replaces.
+	Overrides []*Entry
+}
+
+// Master is one FPM master process: its main file with everything that it includes.
+type Master struct {
+	Root *source.Root
+	// Conf is the main file; the first pool's file where PoolsOnly.
+	Conf *source.File
+	Options
+	// PoolsOnly says that pools were read without the main file that includes them.
+	PoolsOnly bool
+	// Installed says that the FPM program is under the root, HasBinaries that the root holds
+	// programs at all: a tree of configurations does not.
+	Installed, HasBinaries bool
+	Pools                  []*Pool
+	// Files are the files read, in order, each once.
+	Files []*source.File
+	// Entries are all lines, in the order in which FPM reads them.
+	Entries  []*Entry
+	Problems []source.Problem
+	// Differs says how ini.v1 read a file differently; the scanner's reading stands then.
+	Differs []string
+
+	globals map[string][]*Entry
+	headers []header
+	iniOnce sync.Once
+	ini     *phpIni
+}
+
+// header is a section's beginning.
+type header struct {
+	name string
+	span source.Span
+}
+
+// Pool is one pool of workers.
+type Pool struct {
+	Name   string
+	Master *Master
+	// Header is the first [name], Headers all of them: a pool may be opened again.
+	Header  source.Span
+	Headers []source.Span
+
+	settings map[string][]*Entry
+	arrays   []*Entry // env[], php_value[] and their likes, in order
+}
+
+// Complete says whether all of the configuration was read.
+func (m *Master) Complete() bool {
+	for _, p := range m.Problems {
+		if p.Kind == source.Unread || p.Kind == source.Limit {
+			return false
+		}
+	}
+	return true
+}
+
+// Global is a setting of the [global] section.
+func (m *Master) Global(key string) Setting {
+	return effective(m.globals[key], globalDefault(key), "")
+}
+
+// GlobalInt is a global count; false where it is unknown or no number.
+func (m *Master) GlobalInt(key string) (int, bool) { return m.Global(key).integer() }
+
+// GlobalSeconds is a global time in seconds, by FPM's rule.
+func (m *Master) GlobalSeconds(key string) (int, bool) { return m.Global(key).seconds() }
+
+// GlobalHeader is the first [global], zero where there is none.
+func (m *Master) GlobalHeader() source.Span {
+	for _, h := range m.headers {
+		if strings.EqualFold(h.name, "global") {
+			return h.span
+		}
+	}
+	return source.Span{}
+}
+
+// Get is a pool's setting that is in effect: the last line wins, $pool is expanded.
+func (p *Pool) Get(key string) Setting {
+	return effective(p.settings[key], poolDefault(key, p.Master.Version), p.Name)
+}
+
+// Int is a pool's count; false where it is not set and has no default, unknown or no number.
+func (p *Pool) Int(key string) (int, bool) { return p.Get(key).integer() }
+
+// Seconds is a pool's time in seconds, by FPM's rule.
+func (p *Pool) Seconds(key string) (int, bool) { return p.Get(key).seconds() }
+
+// Bool is a pool's switch.
+func (p *Pool) Bool(key string) (value, ok bool) {
+	s := p.Get(key)
+	if s.Unknown != "" {
+		return false, false
+	}
+	return parseBool(s.Text)
+}
+
+// Env are the pool's env[...] lines.
+func (p *Pool) Env() []*Entry { return p.array("env") }
+
+// IniEntries are the pool's php_value, php_flag, php_admin_value and php_admin_flag lines.
+func (p *Pool) IniEntries() []*Entry {
+	return p.array("php_value", "php_flag", "php_admin_value", "php_admin_flag")
+}
+
+func (p *Pool) array(keys ...string) []*Entry {
+	var out []*Entry
+	for _, e := range p.arrays {
+		for _, k := range keys {
+			if e.Key == k {
+				out = append(out, e)
+			}
+		}
+	}
+	return out
+}
+
+func effective(entries []*Entry, fallback, pool string) Setting {
+	if len(entries) == 0 {
+		return Setting{Text: fallback, IsDefault: true}
+	}
+	e := entries[len(entries)-1]
+	s := Setting{Text: e.Value, Span: e.ValueSpan, Entry: e, Unknown: e.Unknown, Overrides: entries[:len(entries)-1]}
+	if pool != "" {
+		s.Text = strings.ReplaceAll(s.Text, "$pool", pool)
+	}
+	return s
+}
