@@ -1,0 +1,306 @@
+package stack
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"fpmlint/lint/address"
+	"fpmlint/lint/fpm"
+	"fpmlint/lint/nginx"
+	"fpmlint/lint/source"
+)
+
+// Join finds the hand-offs of the stack's nginx side and the pools at their addresses.
+func (s *Stack) Join() {
+	j := &joiner{stack: s, listeners: listeners(s)}
+	s.Handoffs = nil
+	s.findMissingDirs()
+	s.findParamsFiles()
+	for _, c := range s.Nginx {
+		for scope := range c.Scopes {
+			pass := scope.Find("fastcgi_pass")
+			if pass == nil || len(pass.Args) != 1 {
+				continue
+			}
+			h := &Handoff{Scope: scope, Config: c, Pass: pass}
+			j.backends(h)
+			h.PHP = isPHP(h)
+			s.Handoffs = append(s.Handoffs, h)
+		}
+	}
+}
+
+type joiner struct {
+	stack     *Stack
+	listeners *Listeners
+}
+
+func (j *joiner) backends(h *Handoff) {
+	text, span := h.Pass.Arg(0), h.Pass.ArgSpan(0)
+	values := []nginx.Constant{{Text: text, Span: span}}
+	if strings.Contains(text, "$") {
+		values, h.Unknown = h.Scope.Values(text, span)
+	}
+	for _, v := range values {
+		h.Backends = append(h.Backends, j.resolve(h.Config, v.Text, v.Span)...)
+	}
+}
+
+// resolve turns one value of a pass into addresses, through the upstream of that name if there is one.
+func (j *joiner) resolve(c *nginx.Config, text string, span source.Span) []*Backend {
+	if u := c.Upstreams[text]; u != nil {
+		var out []*Backend
+		for _, server := range u.Servers {
+			b := j.backend(server.Text, server.Span)
+			b.Upstream, b.Server = u, server
+			if errors.Is(b.Err, address.ErrNoPort) {
+				// ngx_http_upstream_server: the default port is 80, for FastCGI too.
+				b.Err = nil
+				b.Address.Port = 80
+				j.match(b)
+			}
+			out = append(out, b)
+		}
+		return out
+	}
+	return []*Backend{j.backend(text, span)}
+}
+
+func (j *joiner) backend(text string, span source.Span) *Backend {
+	b := &Backend{Text: text, Span: span}
+	b.Address, b.Err = address.ParseConnect(text)
+	if b.Err == nil {
+		j.match(b)
+	}
+	return b
+}
+
+func (j *joiner) match(b *Backend) {
+	b.Pools = j.listeners.At(b.Address)
+	if len(b.Pools) == 0 || b.Pools[0].Match == address.Unknown {
+		b.External = j.external(b)
+	}
+}
+
+// external says why nobody can tell from this stack who listens at an address.
+func (j *joiner) external(b *Backend) string {
+	s, a := j.stack, b.Address
+	if len(s.Masters) == 0 {
+		return "no PHP-FPM configuration was found"
+	}
+	if !a.IsUnix() && !s.Split && !a.IsLoopback() {
+		if a.IsIP() {
+			return fmt.Sprintf("%s may be another host's address", a.Host)
+		}
+		return fmt.Sprintf("%s is the name of a host that this configuration does not describe", a.Host)
+	}
+	if b.Server != nil && b.Server.Backup && len(b.Pools) == 0 && other(a) != "" {
+		return other(a) + " is not PHP-FPM"
+	}
+	if name := other(a); name != "" {
+		return name + " is not PHP-FPM"
+	}
+	if a.IsUnix() {
+		for _, c := range s.Nginx {
+			if listensUnix(c, a) {
+				return "nginx itself listens there"
+			}
+		}
+	}
+	for _, m := range s.Masters {
+		if !m.Complete() {
+			return fmt.Sprintf("%s was not read completely", m.Conf.Display)
+		}
+	}
+	if p := j.listeners.unknown; p != nil {
+		_, setting, _ := p.Listen()
+		return fmt.Sprintf("pool %s may listen there: %s", p.Name, setting.Unknown)
+	}
+	return ""
+}
+
+// other names a FastCGI server that is not PHP-FPM, by the socket's usual name.
+func other(a address.Address) string {
+	for _, name := range []string{"fcgiwrap", "hhvm", "munin", "spawn-fcgi", "cgit", "mailman", "zabbix-web-service"} {
+		if a.IsUnix() && strings.Contains(strings.ToLower(path.Base(a.Path)), name) {
+			return name
+		}
+	}
+	return ""
+}
+
+func listensUnix(c *nginx.Config, a address.Address) bool {
+	for scope := range c.Scopes {
+		if scope.Kind != "server" {
+			continue
+		}
+		for _, l := range scope.FindAll("listen") {
+			if got, err := address.ParseConnect(l.Arg(0)); err == nil && got == a {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isPHP looks for a sign that a hand-off's requests are for PHP.
+func isPHP(h *Handoff) bool {
+	texts := []string{h.Pass.Arg(0), h.Scope.Effective("fastcgi_index").Text}
+	for scope := h.Scope; scope != nil && scope.Kind != "server"; scope = scope.Parent {
+		if scope.Statement != nil {
+			texts = append(texts, scope.Statement.Values()...)
+		}
+	}
+	for _, b := range h.Backends {
+		texts = append(texts, b.Text)
+		if b.Upstream != nil {
+			texts = append(texts, b.Upstream.Name)
+		}
+		if len(b.Pools) > 0 {
+			return true
+		}
+	}
+	params, _ := h.Scope.EffectiveList("fastcgi_param")
+	for _, p := range params {
+		texts = append(texts, p.Arg(1))
+	}
+	for _, t := range texts {
+		if strings.Contains(strings.ToLower(t), "php") {
+			return true
+		}
+	}
+	return false
+}
+
+// Listeners finds pools by the address at which they listen.
+type Listeners struct {
+	split   bool
+	byPath  map[string][]*fpm.Pool
+	byPort  map[int][]tcpListener
+	unknown *fpm.Pool // one whose address is not constant
+}
+
+type tcpListener struct {
+	pool *fpm.Pool
+	addr address.Address
+}
+
+func listeners(s *Stack) *Listeners {
+	l := &Listeners{split: s.Split, byPath: map[string][]*fpm.Pool{}, byPort: map[int][]tcpListener{}}
+	for _, p := range s.Pools() {
+		if !Serves(p) {
+			continue
+		}
+		addr, setting, err := p.Listen()
+		switch {
+		case setting.Unknown != "":
+			if l.unknown == nil {
+				l.unknown = p
+			}
+		case err != nil || addr.IsZero():
+		case addr.IsUnix():
+			key := realSocket(p.Master.Root, addr.Path)
+			l.byPath[key] = append(l.byPath[key], p)
+			if key != addr.Path {
+				l.byPath[addr.Path] = append(l.byPath[addr.Path], p)
+			}
+		default:
+			l.byPort[addr.Port] = append(l.byPort[addr.Port], tcpListener{p, addr})
+		}
+	}
+	return l
+}
+
+// Serves says whether a pool can be running: its PHP version's FPM is installed, as far as the
+// root shows.
+func Serves(p *fpm.Pool) bool { return p.Master.Installed || !p.Master.HasBinaries }
+
+// At returns the pools that a connection to an address reaches, the surest first.
+func (l *Listeners) At(a address.Address) []PoolMatch {
+	var out []PoolMatch
+	if a.IsUnix() {
+		for _, p := range l.byPath[a.Path] {
+			out = append(out, PoolMatch{p, address.Yes})
+		}
+		return out
+	}
+	for _, want := range []address.Match{address.Yes, address.Partly, address.Unknown} {
+		for _, t := range l.byPort[a.Port] {
+			if m := l.reaches(a, t.addr); m == want {
+				out = append(out, PoolMatch{t.pool, m})
+			}
+		}
+	}
+	return out
+}
+
+// reaches judges two hosts by the port: a name stands for the other side, and a pool on loopback
+// is out of reach.
+func (l *Listeners) reaches(a, listen address.Address) address.Match {
+	if !l.split {
+		return a.Reaches(listen)
+	}
+	if a.Port != listen.Port {
+		return address.No
+	}
+	switch {
+	case a.IsLoopback():
+		// Two containers share loopback only where they share a network namespace.
+		return address.Unknown
+	case (address.Address{Host: listen.Host, Port: listen.Port}).IsLoopback():
+		return address.No
+	}
+	return address.Yes
+}
+
+// realSocket follows links in a socket's directory, so that two names of one directory agree.
+func realSocket(root *source.Root, p string) string {
+	dir, err := root.Resolve(path.Dir(p))
+	if err != nil {
+		return p
+	}
+	return address.CleanSocket(path.Join(dir, path.Base(p)))
+}
+
+// findMissingDirs looks for the directories of sockets on this machine.
+func (s *Stack) findMissingDirs() {
+	s.MissingDirs = map[*fpm.Pool]string{}
+	if !s.Live {
+		return
+	}
+	for _, p := range s.Pools() {
+		addr, setting, err := p.Listen()
+		if err != nil || setting.Unknown != "" || !addr.IsUnix() || setting.Span.IsZero() {
+			continue
+		}
+		if dir := path.Dir(addr.Path); !p.Master.Root.Exists(dir) && !madeAtStart(dir) {
+			s.MissingDirs[p] = dir
+		}
+	}
+}
+
+// madeAtStart says whether a directory may be made by tmpfiles.d or by the service when it starts.
+func madeAtStart(dir string) bool {
+	for _, v := range []string{"/run", "/tmp", "/dev/shm"} {
+		if dir == v || strings.HasPrefix(dir, v+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Stack) findParamsFiles() {
+	s.paramsFiles = map[*nginx.Config]string{}
+	for _, c := range s.Nginx {
+		for _, name := range []string{"fastcgi_params", "fastcgi.conf"} {
+			f, err := c.Root.Read(path.Join(c.Prefix, name))
+			if err == nil && bytes.Contains(f.Data, []byte("REQUEST_METHOD")) {
+				s.paramsFiles[c] = name
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,299 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"fpmlint/lint/fpm"
+	"fpmlint/lint/host"
+	"fpmlint/lint/nginx"
+	"fpmlint/lint/source"
+)
+
+// Options say what to load. The zero value is this machine.
+type Options struct {
+	// Paths are files, directories, snapshots, "-" for standard input. None is this machine, or
+	// Root where that is given.
+	Paths []string
+	// Root is a directory with a root-like layout. Absolute paths in configurations are below it.
+	Root string
+	// NginxRoot and FPMRoot are the roots of an nginx and a PHP image that live apart.
+	NginxRoot, FPMRoot string
+	// NginxConf and FPMConf are entry points, as paths inside the root, or on disk below it.
+	NginxConf, FPMConf []string
+	// RAM, Reserve and WorkerRSS are facts given by the user, in bytes; 0 is not given.
+	RAM, Reserve, WorkerRSS int64
+	// Stdin is read for the path "-".
+	Stdin io.Reader
+}
+
+// ErrNothing says that a path held neither nginx nor PHP-FPM configuration.
+var ErrNothing = errors.New("no nginx or PHP-FPM configuration found")
+
+// Load reads stacks and joins them. Its errors are about what cannot be linted at all; faults in
+// configurations are problems of the stack.
+func Load(ctx context.Context, o Options) ([]*Stack, error) {
+	loaded, err := load(o)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range loaded {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if len(s.Nginx) == 0 && len(s.Masters) == 0 {
+			return nil, fmt.Errorf("%s: %w", s.Name, ErrNothing)
+		}
+		s.Join()
+	}
+	return loaded, nil
+}
+
+func load(o Options) ([]*Stack, error) {
+	switch {
+	case o.NginxRoot != "" || o.FPMRoot != "":
+		if len(o.Paths) > 0 || o.Root != "" {
+			return nil, errors.New("--nginx-root and --fpm-root stand for all input: give no other path or --root with them")
+		}
+		s, err := loadSplit(o)
+		return []*Stack{s}, err
+	case len(o.Paths) == 0:
+		dir := o.Root
+		if dir == "" {
+			dir = "/"
+		}
+		s, err := loadRoot(dir, o)
+		return []*Stack{s}, err
+	}
+	return loadPaths(o)
+}
+
+func (o Options) host() host.Options {
+	return host.Options{RAM: o.RAM, Reserve: o.Reserve, WorkerRSS: o.WorkerRSS}
+}
+
+// loadSplit reads the two sides from roots of their own. One of them may be missing: then only
+// the other's rules have something to say.
+func loadSplit(o Options) (*Stack, error) {
+	s := &Stack{Split: true}
+	var names []string
+	if o.NginxRoot != "" {
+		root, err := source.Dir(o.NginxRoot)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.addNginx(root, o.NginxConf); err != nil {
+			return nil, err
+		}
+		s.NginxHost = host.Read(root, o.host())
+		names = append(names, o.NginxRoot)
+	}
+	if o.FPMRoot != "" {
+		root, err := source.Dir(o.FPMRoot)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.addFPM(root, o.FPMConf); err != nil {
+			return nil, err
+		}
+		s.FPMHost = host.Read(root, o.host())
+		names = append(names, o.FPMRoot)
+	}
+	if s.NginxHost == nil {
+		s.NginxHost = s.FPMHost
+	}
+	if s.FPMHost == nil {
+		s.FPMHost = s.NginxHost
+	}
+	s.Name = strings.Join(names, ", ")
+	s.RootName = s.Name
+	return s, nil
+}
+
+// loadRoot reads a directory with a root-like layout, "/" for this machine.
+func loadRoot(dir string, o Options) (*Stack, error) {
+	root, err := source.Dir(dir)
+	if err != nil {
+		return nil, err
+	}
+	return loadFrom(root, dir, o)
+}
+
+func loadFrom(root *source.Root, name string, o Options) (*Stack, error) {
+	s := newStack(root, name, o)
+	if err := s.addNginx(root, o.NginxConf); err != nil {
+		return nil, err
+	}
+	if err := s.addFPM(root, o.FPMConf); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func newStack(root *source.Root, name string, o Options) *Stack {
+	h := host.Read(root, o.host())
+	return &Stack{Name: name, RootName: name, NginxHost: h, FPMHost: h, Live: root.Live()}
+}
+
+// loadPaths reads each directory and snapshot as a stack, and all files together as one more.
+func loadPaths(o Options) ([]*Stack, error) {
+	var stacks []*Stack
+	var files []string
+	for _, p := range o.Paths {
+		if p == "-" {
+			files = append(files, p)
+			continue
+		}
+		info, err := os.Stat(p)
+		if err != nil {
+			return nil, err
+		}
+		var s *Stack
+		switch {
+		case info.IsDir() && rootLike(p):
+			s, err = loadRoot(p, o)
+		case info.IsDir():
+			s, err = loadRepository(p, o)
+		case isSnapshot(p):
+			s, err = loadSnapshot(p, o)
+		default:
+			files = append(files, p)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		stacks = append(stacks, s)
+	}
+	if len(files) > 0 {
+		s, err := loadFiles(files, o)
+		if err != nil {
+			return nil, err
+		}
+		stacks = append(stacks, s)
+	}
+	return stacks, nil
+}
+
+// rootLike says whether a directory is laid out like a root: the parts that configuration lives in.
+func rootLike(dir string) bool {
+	for _, p := range []string{"etc/nginx", "etc/php", "etc/php-fpm.conf", "etc/php-fpm.d", "usr/local/etc", "etc/opt/remi", "opt/homebrew/etc"} {
+		if _, err := os.Lstat(filepath.Join(dir, p)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func isSnapshot(p string) bool {
+	for _, ext := range []string{".tar", ".tar.gz", ".tgz", ".tar.zst"} {
+		if strings.HasSuffix(p, ext) {
+			return true
+		}
+	}
+	return false
+}
+
+func loadSnapshot(p string, o Options) (*Stack, error) {
+	f, err := os.Open(p)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	root, err := source.Tar(p, f)
+	if err != nil {
+		return nil, err
+	}
+	return loadFrom(root, p, o)
+}
+
+// nginxPlaces are where distributions and images keep the main file.
+var nginxPlaces = []string{
+	"/etc/nginx/nginx.conf",              // Debian, Ubuntu, RHEL, Alpine, the official images
+	"/usr/local/etc/nginx/nginx.conf",    // FreeBSD, Homebrew on Intel
+	"/opt/homebrew/etc/nginx/nginx.conf", // Homebrew on ARM
+	"/usr/local/nginx/conf/nginx.conf",   // nginx's own default prefix
+	"/usr/local/openresty/nginx/conf/nginx.conf",
+	"/etc/openresty/nginx.conf",
+	"/opt/bitnami/nginx/conf/nginx.conf",
+	"/opt/nginx/conf/nginx.conf",
+}
+
+// addNginx loads the entry points given, else those at the known places, else what the root's
+// files look like.
+func (s *Stack) addNginx(root *source.Root, given []string) error {
+	for _, conf := range given {
+		c, err := nginx.Load(root, inside(root, conf), nginx.Options{})
+		if err != nil {
+			return err
+		}
+		s.Nginx = append(s.Nginx, c)
+	}
+	if len(given) > 0 {
+		return nil
+	}
+	seen := map[*source.File]bool{}
+	for _, conf := range nginxPlaces {
+		if !root.Exists(conf) {
+			continue
+		}
+		c, err := nginx.Load(root, conf, nginx.Options{})
+		if err != nil {
+			return err
+		}
+		if !seen[c.Conf] {
+			seen[c.Conf] = true
+			s.Nginx = append(s.Nginx, c)
+		}
+	}
+	if len(s.Nginx) == 0 && !root.Live() {
+		return s.recogniseNginx(root)
+	}
+	return nil
+}
+
+// addFPM is addNginx's counterpart.
+func (s *Stack) addFPM(root *source.Root, given []string) error {
+	for _, conf := range given {
+		m, err := fpm.Load(root, inside(root, conf), fpm.OptionsFor(root, inside(root, conf)))
+		if err != nil {
+			return err
+		}
+		s.Masters = append(s.Masters, m)
+	}
+	if len(given) > 0 {
+		return nil
+	}
+	for _, found := range fpm.Discover(root) {
+		m, err := found.Load(root)
+		if err != nil {
+			return err
+		}
+		s.Masters = append(s.Masters, m)
+	}
+	if len(s.Masters) == 0 && !root.Live() {
+		return s.recogniseFPM(root)
+	}
+	return nil
+}
+
+// inside turns an entry point, given as a path on disk or inside the root, into one inside it.
+func inside(root *source.Root, p string) string {
+	if root.Exists(p) {
+		return path.Clean("/" + filepath.ToSlash(p))
+	}
+	if abs, err := filepath.Abs(p); err == nil {
+		if top, err := filepath.Abs(root.Name); err == nil {
+			if rel, err := filepath.Rel(top, abs); err == nil && filepath.IsLocal(rel) {
+				return path.Join("/", filepath.ToSlash(rel))
+			}
+		}
+	}
+	return path.Clean("/" + filepath.ToSlash(p))
+}

@@ -1,0 +1,390 @@
+package stack
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"fpmlint/lint/fpm"
+	"fpmlint/lint/nginx"
+	"fpmlint/lint/source"
+)
+
+// maxWalk bounds the files that a directory is searched for.
+const maxWalk = 100_000
+
+// skipDirs hold no configuration of this stack and may be huge.
+var skipDirs = []string{".git", ".hg", ".svn", "node_modules", "vendor", "proc", "sys", "dev"}
+
+// candidates are a directory's files by what their content is.
+type candidates struct {
+	entries   []string // nginx main files
+	fragments map[nginx.Kind][]string
+	fpm       []string
+	notes     []string
+}
+
+// search tells the files below a directory of a root apart by content.
+func search(root *source.Root, dir string) (candidates, error) {
+	c := candidates{fragments: map[nginx.Kind][]string{}}
+	n := 0
+	var walk func(dir string) error
+	walk = func(dir string) error {
+		entries, err := root.ReadDir(dir)
+		if err != nil {
+			c.notes = append(c.notes, fmt.Sprintf("%s: %v", root.Display(dir), err))
+			return nil
+		}
+		for _, e := range entries {
+			p := path.Join(dir, e.Name())
+			if e.IsDir() {
+				if !slices.Contains(skipDirs, e.Name()) {
+					if err := walk(p); err != nil {
+						return err
+					}
+				}
+				continue
+			}
+			if n++; n > maxWalk {
+				return fmt.Errorf("%s: more than %d files: name the configuration's directory", root.Name, maxWalk)
+			}
+			if e.Type()&fs.ModeType&^fs.ModeSymlink != 0 || !configName(e.Name()) {
+				continue
+			}
+			f, err := root.Read(p)
+			if err != nil || f.Path != p && slices.Contains(c.all(), f.Path) {
+				continue
+			}
+			c.add(f.Path, f.Data)
+		}
+		return nil
+	}
+	return c, walk(dir)
+}
+
+func (c *candidates) all() []string {
+	out := slices.Concat(c.entries, c.fpm)
+	for _, f := range c.fragments {
+		out = append(out, f...)
+	}
+	return out
+}
+
+func (c *candidates) add(p string, data []byte) {
+	if bytes.IndexByte(data, 0) >= 0 {
+		return
+	}
+	if fpm.Detect(data) {
+		c.fpm = append(c.fpm, p)
+		return
+	}
+	switch kind := nginx.Detect(data); kind {
+	case nginx.KindNone:
+	case nginx.KindEntry:
+		c.entries = append(c.entries, p)
+	default:
+		c.fragments[kind] = append(c.fragments[kind], p)
+	}
+}
+
+// configName leaves out names that no daemon loads and that are large or many in repositories.
+func configName(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".php", ".js", ".ts", ".css", ".html", ".md", ".json", ".yml", ".yaml", ".py", ".rb", ".go",
+		".sql", ".sh", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".woff", ".woff2", ".lock", ".xml",
+		".bak", ".orig", ".old", ".dpkg-old", ".dpkg-dist", ".rpmnew", ".rpmsave", ".save":
+		return false
+	}
+	return !strings.HasSuffix(name, "~")
+}
+
+// recogniseNginx finds the main file of a root that keeps it nowhere known.
+func (s *Stack) recogniseNginx(root *source.Root) error {
+	c, err := search(root, "/")
+	if err != nil {
+		return err
+	}
+	return s.addNginxCandidates(root, c)
+}
+
+// addNginxCandidates loads the entry points, then the fragments that none of them includes, all
+// in one http block: a site in one file may use an upstream in another.
+func (s *Stack) addNginxCandidates(root *source.Root, c candidates) error {
+	read := map[string]bool{}
+	for _, p := range c.entries {
+		if read[p] {
+			continue
+		}
+		config, err := nginx.Load(root, p, nginx.Options{})
+		if err != nil {
+			return err
+		}
+		for _, f := range config.Files {
+			read[f.Source.Path] = true
+		}
+		s.Nginx = append(s.Nginx, config)
+	}
+	var loose []string
+	for _, p := range c.fragments[nginx.KindHTTP] {
+		if !read[p] {
+			loose = append(loose, p)
+		}
+	}
+	if len(loose) > 0 {
+		config, err := nginx.LoadFragments(root, loose)
+		if err != nil {
+			return err
+		}
+		s.Nginx = append(s.Nginx, config)
+	}
+	return nil
+}
+
+// recogniseFPM finds the main file of a root that keeps it nowhere known.
+func (s *Stack) recogniseFPM(root *source.Root) error {
+	c, err := search(root, "/")
+	if err != nil {
+		return err
+	}
+	return s.addFPMCandidates(root, c)
+}
+
+// addFPMCandidates loads the main files, then the pool files that none of them includes, one
+// master for each directory.
+func (s *Stack) addFPMCandidates(root *source.Root, c candidates) error {
+	read := map[string]bool{}
+	pools := map[string][]string{}
+	var dirs []string
+	for _, p := range c.fpm {
+		f, err := root.Read(p)
+		if err != nil {
+			return err
+		}
+		if !fpm.IsMain(f.Data) {
+			dir := path.Dir(p)
+			if pools[dir] == nil {
+				dirs = append(dirs, dir)
+			}
+			pools[dir] = append(pools[dir], p)
+			continue
+		}
+		m, err := fpm.Load(root, p, fpm.OptionsFor(root, p))
+		if err != nil {
+			return err
+		}
+		for _, f := range m.Files {
+			read[f.Path] = true
+		}
+		s.Masters = append(s.Masters, m)
+	}
+	for _, dir := range dirs {
+		loose := slices.DeleteFunc(pools[dir], func(p string) bool { return read[p] })
+		if len(loose) == 0 {
+			continue
+		}
+		m, err := fpm.LoadPools(root, loose, fpm.OptionsFor(root, loose[0]))
+		if err != nil {
+			return err
+		}
+		s.Masters = append(s.Masters, m)
+	}
+	return nil
+}
+
+// loadRepository reads a directory whose layout is its owner's: files are told by content, and
+// the paths under which they are deployed are guessed from the directories they lie in.
+func loadRepository(dir string, o Options) (*Stack, error) {
+	root, err := source.Dir(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := newStack(root, dir, o)
+	c, err := search(root, "/")
+	if err != nil {
+		return nil, err
+	}
+	mount(root, c)
+	s.Notes = c.notes
+	if len(o.NginxConf) > 0 {
+		err = s.addNginx(root, o.NginxConf)
+	} else {
+		err = s.addNginxCandidates(root, c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(o.FPMConf) > 0 {
+		err = s.addFPM(root, o.FPMConf)
+	} else {
+		err = s.addFPMCandidates(root, c)
+	}
+	return s, err
+}
+
+// deployed are directories that configurations name by absolute paths.
+var deployed = []string{"/etc/nginx", "/usr/local/etc/nginx", "/usr/local/nginx/conf", "/usr/local/openresty/nginx/conf", "/opt/bitnami/nginx/conf"}
+
+// mount makes the absolute directories that configurations name lead into the repository: the
+// directory of an nginx main file stands for /etc/nginx, one called php-fpm.d or pool.d for
+// FPM's.
+func mount(root *source.Root, c candidates) {
+	if len(c.entries) > 0 {
+		for _, prefix := range deployed {
+			if !root.Exists(prefix) {
+				root.Mount(prefix, path.Dir(c.entries[0]))
+			}
+		}
+	}
+	for _, p := range c.fpm {
+		dir := path.Dir(p)
+		for _, prefix := range fpm.PoolDirs(path.Base(dir)) {
+			if !root.Exists(prefix) {
+				root.Mount(prefix, dir)
+			}
+		}
+	}
+}
+
+// loadFiles makes one stack of single files, told by content.
+func loadFiles(files []string, o Options) (*Stack, error) {
+	s := &Stack{Name: strings.Join(files, ", ")}
+	var c candidates
+	c.fragments = map[nginx.Kind][]string{}
+	var root *source.Root
+	for _, name := range files {
+		if name == "-" {
+			if err := s.addStdin(o); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if root == nil {
+			var err error
+			if root, err = rootFor(name, o); err != nil {
+				return nil, err
+			}
+		}
+		p := inside(root, name)
+		f, err := root.Read(p)
+		if err != nil {
+			return nil, err
+		}
+		if source.IsDump(f.Data) {
+			dump, main, err := source.Dump(name, bytes.NewReader(f.Data))
+			if err != nil {
+				return nil, err
+			}
+			if err := s.addNginx(dump, []string{main}); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		before := len(c.all())
+		c.add(f.Path, f.Data)
+		if len(c.all()) == before {
+			return nil, fmt.Errorf("%s: %w", name, errUnrecognised)
+		}
+	}
+	if root == nil {
+		root = source.Memory("-", nil)
+	}
+	if err := s.addNginxCandidates(root, c); err != nil {
+		return nil, err
+	}
+	if err := s.addInner(root, c); err != nil {
+		return nil, err
+	}
+	if err := s.addFPMCandidates(root, c); err != nil {
+		return nil, err
+	}
+	if len(o.FPMConf) > 0 {
+		if err := s.addFPM(root, o.FPMConf); err != nil {
+			return nil, err
+		}
+	}
+	facts := newStack(root, s.Name, o)
+	s.RootName, s.NginxHost, s.FPMHost, s.Live = root.Name, facts.NginxHost, facts.FPMHost, facts.Live
+	return s, nil
+}
+
+var errUnrecognised = fmt.Errorf("neither nginx nor PHP-FPM configuration by its content: name it with --nginx-conf or --fpm-conf if it is")
+
+// addInner loads fragments that belong inside a server or a location.
+func (s *Stack) addInner(root *source.Root, c candidates) error {
+	for kind, context := range map[nginx.Kind]string{nginx.KindServer: "server", nginx.KindLocation: "location"} {
+		for _, p := range c.fragments[kind] {
+			config, err := nginx.Load(root, p, nginx.Options{Fragment: context})
+			if err != nil {
+				return err
+			}
+			s.Nginx = append(s.Nginx, config)
+		}
+	}
+	return nil
+}
+
+// addStdin reads standard input: an nginx -T dump, an nginx file or an FPM file.
+func (s *Stack) addStdin(o Options) error {
+	data, err := io.ReadAll(io.LimitReader(o.Stdin, source.MaxDumpSize+1))
+	if err != nil {
+		return fmt.Errorf("standard input: %w", err)
+	}
+	if len(data) > source.MaxDumpSize {
+		return fmt.Errorf("standard input: larger than %d MiB", source.MaxDumpSize>>20)
+	}
+	if source.IsDump(data) {
+		root, main, err := source.Dump("-", bytes.NewReader(data))
+		if err != nil {
+			return err
+		}
+		return s.addNginx(root, []string{main})
+	}
+	root := source.Memory("-", map[string]string{"/<stdin>": string(data)})
+	var c candidates
+	c.fragments = map[nginx.Kind][]string{}
+	c.add("/<stdin>", data)
+	if len(c.all()) == 0 {
+		return fmt.Errorf("standard input: %w", errUnrecognised)
+	}
+	if err := s.addNginxCandidates(root, c); err != nil {
+		return err
+	}
+	if err := s.addInner(root, c); err != nil {
+		return err
+	}
+	return s.addFPMCandidates(root, c)
+}
+
+// systemDirs hold a machine's own configuration: a file given from there is read with "/" as its
+// root. Any other file is read with its repository, or its own directory, as the root, so that an
+// untrusted checkout cannot make fpmlint read the machine's files.
+var systemDirs = []string{"/etc/", "/usr/local/etc/", "/usr/local/nginx/", "/usr/local/openresty/", "/opt/"}
+
+func rootFor(name string, o Options) (*source.Root, error) {
+	if o.Root != "" {
+		return source.Dir(o.Root)
+	}
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range systemDirs {
+		if strings.HasPrefix(abs, dir) {
+			return source.Dir("/")
+		}
+	}
+	for dir := filepath.Dir(abs); ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return source.Dir(dir)
+		}
+		if dir == filepath.Dir(dir) {
+			return source.Dir(filepath.Dir(abs))
+		}
+	}
+}

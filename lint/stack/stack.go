@@ -1,0 +1,96 @@
+// Package stack joins the two sides of the hand-off: every fastcgi_pass of nginx with the pools
+// that listen at its address, and the host under both.
+package stack
+
+import (
+	"fpmlint/lint/address"
+	"fpmlint/lint/fpm"
+	"fpmlint/lint/host"
+	"fpmlint/lint/nginx"
+	"fpmlint/lint/source"
+)
+
+// Stack is one nginx side and one PHP-FPM side that belong together.
+type Stack struct {
+	// Name is what reports call the stack: the path that was given, or the host.
+	Name string
+	// RootName is the root's directory or snapshot, both roots with a comma where they differ.
+	RootName string
+
+	Nginx   []*nginx.Config
+	Masters []*fpm.Master
+
+	// NginxHost and FPMHost are the facts about the two sides' hosts; one and the same unless Split.
+	NginxHost, FPMHost *host.Facts
+	// Split says that nginx and PHP-FPM have roots of their own: containers, or two machines.
+	Split bool
+	// Live says that the root is this machine.
+	Live bool
+
+	// Handoffs are all places where nginx passes requests to FastCGI, in textual order.
+	Handoffs []*Handoff
+	// MissingDirs are the directories of pools' sockets that are not there. Only this machine's
+	// are known: a snapshot lacks what is made at boot.
+	MissingDirs map[*fpm.Pool]string
+	// paramsFiles name the include with the standard parameters for each nginx.
+	paramsFiles map[*nginx.Config]string
+	// Problems are faults of the input that belong to neither side.
+	Problems []source.Problem
+	// Notes say what was left aside and why: a template, a file outside the root.
+	Notes []string
+}
+
+// Pools are the pools of all masters.
+func (s *Stack) Pools() []*fpm.Pool {
+	var out []*fpm.Pool
+	for _, m := range s.Masters {
+		out = append(out, m.Pools...)
+	}
+	return out
+}
+
+// ParamsFile is the include that brings the standard FastCGI parameters, relative to nginx's
+// prefix; "" where there is none.
+func (s *Stack) ParamsFile(c *nginx.Config) string { return s.paramsFiles[c] }
+
+// Handoff is one place where nginx passes requests to PHP-FPM.
+type Handoff struct {
+	// Scope is the location, or the if or limit_except in it, in which the pass stands.
+	Scope  *nginx.Scope
+	Config *nginx.Config
+	// Pass is the fastcgi_pass directive.
+	Pass *nginx.Statement
+	// Backends are the addresses that the pass can lead to.
+	Backends []*Backend
+	// Unknown says why not all addresses are known; "" when they are.
+	Unknown string
+	// PHP says that the configuration shows the requests to be PHP's: the location's pattern, the
+	// script's name, the address. Other FastCGI programs (fcgiwrap, Munin, ...) are served alike.
+	PHP bool
+}
+
+// Backend is one address that a hand-off can lead to.
+type Backend struct {
+	Address address.Address
+	// Text is the address as it is written.
+	Text string
+	// Span is where the address is written: the pass, a server of an upstream, the value of a
+	// set or a map.
+	Span source.Span
+	// Err says why the address is none; its words are nginx's.
+	Err error
+	// Upstream and Server are set where the address stands in an upstream block.
+	Upstream *nginx.Upstream
+	Server   *nginx.UpstreamServer
+	// Pools are those that listen there.
+	Pools []PoolMatch
+	// External says why this stack cannot tell who listens there; "" when it can.
+	External string
+}
+
+// PoolMatch is a pool that listens at a backend's address.
+type PoolMatch struct {
+	Pool *fpm.Pool
+	// Match is Yes, Partly (one of localhost's two addresses) or Unknown.
+	Match address.Match
+}
