@@ -1,0 +1,91 @@
+// Package lint runs rules over stacks. A rule is a value that knows what it looks for; the engine
+// knows no rule.
+package lint
+
+import (
+	"fmt"
+
+	"fpmlint/lint/source"
+	"fpmlint/lint/stack"
+)
+
+// Rule is one check with its documentation.
+type Rule struct {
+	// ID is the rule's stable name, such as socket-mismatch.
+	ID string
+	// Severity is that of the rule's findings unless a finding says otherwise.
+	Severity Severity
+	// Family groups rules in lists: connectivity, start, capacity, crashes, time, buffers,
+	// requests, exposure.
+	Family string
+	// Summary says in one line what the rule finds.
+	Summary string
+	// Doc is the rule's documentation in Markdown.
+	Doc string
+	// Check looks at one stack. It must not keep state between calls: stacks are checked in parallel.
+	Check func(*Pass)
+}
+
+// Pass is one rule at work on one stack.
+type Pass struct {
+	Stack *stack.Stack
+	Rule  *Rule
+
+	findings []Finding
+	skips    []Skip
+}
+
+// Report adds a finding. Rule and Stack are filled in; a zero Severity means the rule's.
+func (p *Pass) Report(f Finding) {
+	f.Rule = p.Rule.ID
+	f.Stack = p.Stack.Name
+	if f.Severity == 0 {
+		f.Severity = p.Rule.Severity
+	}
+	p.findings = append(p.findings, f)
+}
+
+// Skip records that the rule could not judge something, and why. Equal reasons count once.
+func (p *Pass) Skip(format string, args ...any) {
+	s := Skip{Rule: p.Rule.ID, Stack: p.Stack.Name, Reason: fmt.Sprintf(format, args...)}
+	for _, have := range p.skips {
+		if have == s {
+			return
+		}
+	}
+	p.skips = append(p.skips, s)
+}
+
+// Finding is a fault at a place.
+type Finding struct {
+	Rule     string
+	Stack    string
+	Severity Severity
+	// Message is one sentence with the values that matter.
+	Message string
+	// Help says what to do about it, in one sentence.
+	Help string
+	// Span is where the fault stands.
+	Span source.Span
+	// Related are the places on the other side, or where a value came from.
+	Related []source.Related
+	// Handoffs are those that the fault breaks; a snippet that many sites include has many.
+	Handoffs []*stack.Handoff
+	// Fix mends the fault; nil where there is none.
+	Fix *Fix
+}
+
+// Fix is a set of edits that belong together.
+type Fix struct {
+	// Safe marks a fix that can only mend. The others change behaviour or choose for the owner.
+	Safe        bool
+	Description string
+	Edits       []source.Edit
+}
+
+// Skip says that a rule could not judge a stack or a part of it.
+type Skip struct {
+	Rule   string
+	Stack  string
+	Reason string
+}

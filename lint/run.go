@@ -1,0 +1,109 @@
+package lint
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"fpmlint/lint/source"
+	"fpmlint/lint/stack"
+)
+
+// Result is what a run found. Findings are sorted by file, line, column and rule.
+type Result struct {
+	Stacks   []*stack.Stack
+	Findings []Finding
+	Skipped  []Skip
+}
+
+// Count is the number of findings of a severity.
+func (r *Result) Count(s Severity) int {
+	n := 0
+	for i := range r.Findings {
+		if r.Findings[i].Severity == s {
+			n++
+		}
+	}
+	return n
+}
+
+// Run applies every rule to every stack, in parallel. It ends early only when ctx does.
+func Run(ctx context.Context, stacks []*stack.Stack, rules []Rule) (*Result, error) {
+	passes := make([]Pass, len(stacks)*len(rules))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range passes {
+		p := &passes[i]
+		p.Stack, p.Rule = stacks[i/len(rules)], &rules[i%len(rules)]
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			p.Rule.Check(p)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	r := &Result{Stacks: stacks}
+	for i := range passes {
+		r.Findings = append(r.Findings, merge(passes[i].findings)...)
+		r.Skipped = append(r.Skipped, passes[i].skips...)
+	}
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		return cmp.Or(
+			cmp.Compare(display(a.Span), display(b.Span)),
+			cmp.Compare(a.Span.Start, b.Span.Start),
+			cmp.Compare(a.Rule, b.Rule),
+			cmp.Compare(a.Message, b.Message),
+		)
+	})
+	return r, nil
+}
+
+func display(s source.Span) string {
+	if s.IsZero() {
+		return ""
+	}
+	return s.File.Display
+}
+
+// merge makes one finding of those with the same place and message: a snippet that three sites
+// include is one line to mend, and three hand-offs that it breaks.
+func merge(findings []Finding) []Finding {
+	type key struct {
+		span    source.Span
+		message string
+	}
+	at := map[key]int{}
+	var out []Finding
+	for _, f := range findings {
+		k := key{f.Span, f.Message}
+		i, ok := at[k]
+		if !ok {
+			at[k] = len(out)
+			out = append(out, f)
+			continue
+		}
+		have := &out[i]
+		have.Severity = max(have.Severity, f.Severity)
+		for _, h := range f.Handoffs {
+			if !slices.Contains(have.Handoffs, h) {
+				have.Handoffs = append(have.Handoffs, h)
+			}
+		}
+		for _, r := range f.Related {
+			if !slices.Contains(have.Related, r) {
+				have.Related = append(have.Related, r)
+			}
+		}
+		if have.Fix == nil {
+			have.Fix = f.Fix
+		}
+	}
+	return out
+}

@@ -1,0 +1,50 @@
+package rules
+
+import (
+	_ "embed"
+
+	"fpmlint/lint"
+	"fpmlint/lint/fpm"
+	"fpmlint/lint/source"
+)
+
+//go:embed fpm-syntax.md
+var fpmSyntaxDoc string
+
+// FPMSyntax reports lines that PHP's INI grammar refuses.
+var FPMSyntax = lint.Rule{
+	ID:       "fpm-syntax",
+	Severity: lint.Error,
+	Family:   "start",
+	Summary:  "PHP's INI grammar refuses the file",
+	Doc:      fpmSyntaxDoc,
+	Check:    checkFPMSyntax,
+}
+
+func checkFPMSyntax(p *lint.Pass) {
+	reportProblems(p, source.Syntax)
+}
+
+// noStart is what every fault of an FPM file ends in.
+const noStart = "php-fpm does not start with this, and a running one dies at its next reload, with all its pools"
+
+func reportProblems(p *lint.Pass, kinds ...source.Kind) {
+	for _, m := range p.Stack.Masters {
+		if !installed(m) {
+			continue
+		}
+		for _, problem := range m.Problems {
+			for _, kind := range kinds {
+				if problem.Kind == kind {
+					p.Report(lint.Finding{
+						Message: problem.Message, Help: noStart,
+						Span: problem.Span, Related: problem.Related,
+					})
+				}
+			}
+		}
+	}
+}
+
+// installed says whether a master can run: its program is there, as far as the root shows.
+func installed(m *fpm.Master) bool { return m.Installed || !m.HasBinaries }

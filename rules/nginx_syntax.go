@@ -1,0 +1,55 @@
+package rules
+
+import (
+	_ "embed"
+
+	"fpmlint/lint"
+	"fpmlint/lint/nginx"
+	"fpmlint/lint/source"
+)
+
+//go:embed nginx-syntax.md
+var nginxSyntaxDoc string
+
+// NginxSyntax reports what nginx refuses to read, in nginx's own words.
+var NginxSyntax = lint.Rule{
+	ID:       "nginx-syntax",
+	Severity: lint.Error,
+	Family:   "start",
+	Summary:  "nginx refuses the file",
+	Doc:      nginxSyntaxDoc,
+	Check:    checkNginxSyntax,
+}
+
+func checkNginxSyntax(p *lint.Pass) {
+	for _, c := range p.Stack.Nginx {
+		for _, problem := range c.Problems {
+			if problem.Kind == source.Unread && !c.Root.Live() {
+				// The snapshot may lack what the server has.
+				p.Skip("%s", includeSkip(c, problem))
+				continue
+			}
+			p.Report(lint.Finding{
+				Message: problem.Message,
+				Help:    nginxHelp(problem),
+				Span:    problem.Span,
+				Related: problem.Related,
+			})
+		}
+	}
+}
+
+func includeSkip(c *nginx.Config, problem source.Problem) string {
+	at := problem.Span.Position()
+	return problem.Span.File.Display + ":" + itoa(at.Line) + " includes what is not there: " + problem.Message
+}
+
+func nginxHelp(problem source.Problem) string {
+	switch problem.Kind {
+	case source.Unread:
+		return "create the file, or make the include a pattern if it is optional"
+	case source.Limit:
+		return "nginx itself crashes or runs out of memory on this: break the include up"
+	}
+	return "nginx does not start or reload with this: a running nginx keeps its old configuration"
+}

@@ -1,0 +1,173 @@
+package rules
+
+import (
+	_ "embed"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"fpmlint/lint"
+	"fpmlint/lint/fpm"
+	"fpmlint/lint/nginx"
+	"fpmlint/lint/source"
+	"fpmlint/lint/stack"
+)
+
+//go:embed timeout-order.md
+var timeoutOrderDoc string
+
+// TimeoutOrder reports limits that contradict each other. From the inside out they should be
+// max_execution_time <= request_terminate_timeout <= fastcgi_read_timeout.
+var TimeoutOrder = lint.Rule{
+	ID:       "timeout-order",
+	Severity: lint.Warning,
+	Family:   "time",
+	Summary:  "the time limits of PHP, FPM and nginx contradict each other",
+	Doc:      timeoutOrderDoc,
+	Check:    checkTimeoutOrder,
+}
+
+// limit is a time limit with its origin. Zero seconds are no limit.
+type limit struct {
+	name     string
+	seconds  int
+	text     string
+	span     source.Span
+	explicit bool
+}
+
+func (l limit) String() string {
+	if !l.explicit {
+		return fmt.Sprintf("%s %ds (the default)", l.name, l.seconds)
+	}
+	return l.name + " " + l.text
+}
+
+func checkTimeoutOrder(p *lint.Pass) {
+	for _, h := range p.Stack.Handoffs {
+		v := h.Scope.Effective("fastcgi_read_timeout")
+		d, err := v.Duration()
+		if err != nil || d == 0 || isProbe(h) {
+			continue
+		}
+		read := limit{"fastcgi_read_timeout", int(d / time.Second), v.Text, v.Span, !v.IsDefault}
+		if v.IsDefault {
+			read.span = h.Pass.Span()
+		}
+		for _, pool := range handoffPools(h) {
+			checkPoolTimes(p, h, pool, read)
+		}
+	}
+}
+
+// handoffPools are the pools that a hand-off reaches, each once.
+func handoffPools(h *stack.Handoff) []*fpm.Pool {
+	var out []*fpm.Pool
+	seen := map[*fpm.Pool]bool{}
+	for _, b := range h.Backends {
+		for _, m := range b.Pools {
+			if !seen[m.Pool] {
+				seen[m.Pool] = true
+				out = append(out, m.Pool)
+			}
+		}
+	}
+	return out
+}
+
+func checkPoolTimes(p *lint.Pass, h *stack.Handoff, pool *fpm.Pool, read limit) {
+	t := pool.Get("request_terminate_timeout")
+	seconds, ok := pool.Seconds("request_terminate_timeout")
+	if !ok {
+		p.Skip("%s: request_terminate_timeout is unknown", poolName(pool))
+		return
+	}
+	terminate := limit{"request_terminate_timeout", seconds, t.Text, t.Span, !t.IsDefault}
+	exec := executionTime(h, pool)
+	switch {
+	case terminate.seconds > read.seconds:
+		order(p, h, terminate, read, fmt.Sprintf("%s is longer than %s: nginx answers 504 while the worker goes on for nobody", terminate, read))
+	case terminate.seconds > 0 && exec.explicit && exec.seconds > terminate.seconds:
+		order(p, h, exec, terminate, fmt.Sprintf("%s is longer than %s: FPM kills the worker, a 502, before PHP can end the script with an error of its own", exec, terminate))
+	case terminate.seconds == 0 && exec.explicit && exec.seconds > read.seconds:
+		order(p, h, exec, read, fmt.Sprintf("%s is longer than %s: nginx answers 504 while the script goes on", exec, read))
+	case terminate.seconds > 0 && read.explicit && read.seconds >= 2*terminate.seconds:
+		f := finding(h, terminate, read, fmt.Sprintf("%s ends requests, with a 502, long before %s: the longer limit is never reached", terminate, read))
+		f.Severity = lint.Info
+		p.Report(f)
+	}
+}
+
+func order(p *lint.Pass, h *stack.Handoff, long, short limit, message string) {
+	p.Report(finding(h, long, short, message))
+}
+
+func finding(h *stack.Handoff, at, other limit, message string) lint.Finding {
+	f := lint.Finding{
+		Message:  message,
+		Help:     "keep max_execution_time <= request_terminate_timeout <= fastcgi_read_timeout",
+		Span:     at.span,
+		Handoffs: []*stack.Handoff{h},
+	}
+	if !other.span.IsZero() {
+		f.Related = append(f.Related, source.Related{Span: other.span, Message: other.String()})
+	}
+	return f
+}
+
+// executionTime is max_execution_time as it is in effect for a hand-off: nginx may set it for a
+// request through PHP_ADMIN_VALUE and PHP_VALUE (fpm_main.c), which beat the pool's and php.ini's.
+func executionTime(h *stack.Handoff, pool *fpm.Pool) limit {
+	params, _ := h.Scope.EffectiveList("fastcgi_param")
+	for _, name := range []string{"PHP_ADMIN_VALUE", "PHP_VALUE"} {
+		for _, param := range params {
+			if param.Arg(0) != name {
+				continue
+			}
+			if text, ok := iniParam(param, "max_execution_time"); ok {
+				if n, err := strconv.Atoi(text); err == nil {
+					return limit{"max_execution_time", n, text, param.ArgSpan(1), true}
+				}
+			}
+		}
+	}
+	s := pool.Ini("max_execution_time")
+	n, err := strconv.Atoi(strings.TrimSpace(s.Text))
+	if s.Unknown != "" || err != nil {
+		return limit{name: "max_execution_time"}
+	}
+	return limit{"max_execution_time", n, s.Text, s.Span, !s.IsDefault}
+}
+
+// iniParam finds a setting among the lines of a PHP_VALUE.
+func iniParam(param *nginx.Statement, name string) (string, bool) {
+	for line := range strings.Lines(param.Arg(1)) {
+		key, value, ok := strings.Cut(line, "=")
+		if ok && strings.TrimSpace(key) == name {
+			return strings.Trim(strings.TrimSpace(value), `"`), true
+		}
+	}
+	return "", false
+}
+
+// iniBytes reads a size as php.ini writes it: 128M, 1G, bytes; -1 is no limit.
+func iniBytes(text string) (int64, error) {
+	text = strings.TrimSpace(text)
+	unit := int64(1)
+	if text != "" {
+		switch text[len(text)-1] | 0x20 {
+		case 'k':
+			unit = 1 << 10
+		case 'm':
+			unit = 1 << 20
+		case 'g':
+			unit = 1 << 30
+		}
+	}
+	if unit > 1 {
+		text = text[:len(text)-1]
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	return n * unit, err
+}
