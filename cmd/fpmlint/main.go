@@ -1,0 +1,188 @@
+// Command fpmlint lints and mends the hand-off between nginx and PHP-FPM.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Exit codes; fpmlint --help lists them.
+const (
+	exitClean    = 0
+	exitFindings = 1
+	exitUsage    = 2
+)
+
+func main() {
+	// Trees are built once and dropped at the end: a larger heap is cheaper than collecting it.
+	debug.SetGCPercent(400)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// exitError carries an exit code that is no failure of the run.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	app := newApp(stdin, stdout, stderr)
+	err := app.RunContext(ctx, reorder(app, args))
+	var exit exitError
+	switch {
+	case err == nil:
+		return exitClean
+	case errors.As(err, &exit):
+		return int(exit)
+	}
+	fmt.Fprintf(stderr, "fpmlint: %s\n", printable(err.Error())) //nolint:errcheck // nowhere to report it
+	return exitUsage
+}
+
+// printable keeps an error, which may quote a file's name, from driving the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && (r < 0x20 || r == 0x7f || r == 0x9b) {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
+	usage := func(_ *cli.Context, err error, _ bool) error { return err }
+	app := &cli.App{
+		Name:      "fpmlint",
+		Usage:     "find and mend broken hand-offs between nginx and PHP-FPM",
+		UsageText: "fpmlint COMMAND [flags] [PATH...]",
+		Description: "Exit codes: 0 nothing found at or above --fail-on, 1 findings, 2 wrong usage or input that cannot be read.\n" +
+			"Without a PATH the commands look at this machine.",
+		HideVersion:               true,
+		Suggest:                   true,
+		DisableSliceFlagSeparator: true,
+		Reader:                    stdin,
+		Writer:                    stdout,
+		ErrWriter:                 stderr,
+		OnUsageError:              usage,
+		ExitErrHandler:            func(*cli.Context, error) {},
+		Commands:                  []*cli.Command{lintCommand(), rulesCommand(), explainCommand(), versionCommand()},
+		Action: func(c *cli.Context) error {
+			if name := c.Args().First(); name != "" {
+				return fmt.Errorf("unknown command %q%s", name, didYouMean(name, commandNames(c.App)))
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+	for _, c := range app.Commands {
+		c.OnUsageError = func(cc *cli.Context, err error, _ bool) error { return suggestFlag(cc, err) }
+	}
+	return app
+}
+
+func commandNames(app *cli.App) []string {
+	var names []string
+	for _, c := range app.Commands {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// suggestFlag adds the nearest flag to the flag package's error.
+func suggestFlag(c *cli.Context, err error) error {
+	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !ok {
+		return err
+	}
+	var names []string
+	for _, f := range c.Command.Flags {
+		names = append(names, f.Names()...)
+	}
+	return fmt.Errorf("unknown flag --%s%s", strings.TrimLeft(name, "-"), didYouMean(name, names))
+}
+
+// didYouMean names the word that one was likely meant to be.
+func didYouMean(word string, known []string) string {
+	best, at := "", max(2, len(word)/2)
+	for _, k := range known {
+		if d := distance(strings.TrimLeft(word, "-"), k); d < at {
+			best, at = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", best)
+}
+
+// distance counts the single-byte edits between two words.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}
+
+// reorder puts a command's flags before its arguments, as cli stops reading flags at the first
+// argument. After "--" all is arguments.
+func reorder(app *cli.App, args []string) []string {
+	if len(args) < 2 {
+		return args
+	}
+	var command *cli.Command
+	for _, c := range app.Commands {
+		if c.HasName(args[1]) {
+			command = c
+		}
+	}
+	if command == nil {
+		return args
+	}
+	takesValue := map[string]bool{}
+	for _, f := range command.Flags {
+		_, isBool := f.(*cli.BoolFlag)
+		for _, n := range f.Names() {
+			takesValue[n] = !isBool
+		}
+	}
+	flags, rest := []string{args[0], args[1]}, []string{}
+	for i := 2; i < len(args); i++ {
+		a := args[i]
+		if a == "--" {
+			rest = append(rest, args[i+1:]...)
+			break
+		}
+		if len(a) < 2 || a[0] != '-' {
+			rest = append(rest, a)
+			continue
+		}
+		flags = append(flags, a)
+		name, _, hasValue := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		if takesValue[name] && !hasValue && i+1 < len(args) {
+			i++
+			flags = append(flags, args[i])
+		}
+	}
+	return append(append(flags, "--"), rest...)
+}
