@@ -59,6 +59,11 @@ func (p *Pool) check() {
 	}
 	slow, okSlow := p.Seconds("request_slowlog_timeout")
 	kill, okKill := p.Seconds("request_terminate_timeout")
+	if depth := p.Get("request_slowlog_trace_depth"); !depth.IsDefault && depth.Unknown == "" && depth.Text != "0" {
+		if s := p.Get("slowlog"); s.Unknown == "" && s.Text == "" {
+			p.refuse(depth, "'slowlog' must be specified for use with 'request_slowlog_trace_depth'")
+		}
+	}
 	if okSlow && slow > 0 {
 		if s := p.Get("slowlog"); s.Unknown == "" && s.Text == "" {
 			p.refuse(p.Get("request_slowlog_timeout"), "'slowlog' must be specified for use with 'request_slowlog_timeout'")
@@ -87,9 +92,6 @@ func (p *Pool) checkProcesses() {
 		p.refuse(limit, "pm.max_children must be a positive value")
 		return
 	}
-	if rate, ok := p.Int("pm.max_spawn_rate"); ok && rate < 1 {
-		p.refuse(p.Get("pm.max_spawn_rate"), "pm.max_spawn_rate must be a positive value")
-	}
 	switch strings.ToLower(pm.Text) {
 	case "dynamic":
 		p.checkSpare(children)
@@ -107,6 +109,9 @@ func (p *Pool) checkSpare(children int) {
 	first, okFirst := start.integer()
 	if !okLeast || !okMost || !okFirst {
 		return
+	}
+	if rate, ok := p.Int("pm.max_spawn_rate"); ok && rate < 1 {
+		p.refuse(p.Get("pm.max_spawn_rate"), "pm.max_spawn_rate must be a positive value")
 	}
 	switch {
 	case least <= 0:

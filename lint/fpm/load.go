@@ -127,10 +127,12 @@ func (l *loader) entry(e *Entry) {
 		l.problem(source.Invalid, e.KeySpan, "unknown entry '%s'%s", e.Key, misplaced(e.Key, l.pool))
 	case e.Unknown != "":
 		l.keep(e, isArray)
+	case k == flagArray && bad(k, e.Value) != "":
+		l.problem(source.Invalid, e.ValueSpan, "error while parsing '%s[%s]' : %s", e.Key, e.Index, bad(k, e.Value))
 	case bad(k, e.Value) != "":
 		l.problem(source.Invalid, e.ValueSpan, "%s", unable(e, bad(k, e.Value)))
 	case e.Key == "env" && e.Value == "":
-		l.problem(source.Invalid, e.KeySpan, "%s", unable(e, "empty value"))
+		l.problem(source.Invalid, e.KeySpan, "%s", "empty value")
 	default:
 		l.keep(e, isArray)
 	}

@@ -131,6 +131,7 @@ func (s *lineScanner) value(e *Entry) *source.Problem {
 				return s.syntax(s.pos, s.end, "PHP:  syntax error, unexpected end of file in Unknown on line 1")
 			}
 			s.pos, last = n, n
+			s.space()
 			quotes++
 			continue
 		case '\'':
@@ -155,12 +156,7 @@ func (s *lineScanner) value(e *Entry) *source.Problem {
 				continue
 			}
 			b.WriteByte(c)
-		case '(', ')', '{', '}', '|', '&', '~', '!', '^', '=':
-			// '=' inside a bare value is allowed, the operators are not.
-			if c == '=' {
-				b.WriteByte(c)
-				break
-			}
+		case '(', ')', '|', '&', '~', '!', '^', '=':
 			if p := s.operator(c, strings.TrimSpace(b.String())); p != nil {
 				return p
 			}

@@ -13,7 +13,7 @@ var (
 	blocks  = set("http", "events", "server", "location", "if", "limit_except", "upstream", "map", "geo", "split_clients", "types")
 	simples = set("listen", "server_name", "root", "alias", "index", "include", "user", "worker_processes", "error_log", "access_log",
 		"server_tokens", "sendfile", "keepalive_timeout", "client_max_body_size", "try_files", "error_page", "return", "rewrite",
-		"set", "resolver", "gzip", "fastcgi_pass", "fastcgi_param", "fastcgi_index", "fastcgi_split_path_info", "proxy_pass", "proxy_set_header",
+		"set", "resolver", "log_format", "gzip", "fastcgi_pass", "fastcgi_param", "fastcgi_index", "fastcgi_split_path_info", "proxy_pass", "proxy_set_header",
 		"fastcgi_read_timeout", "fastcgi_send_timeout", "fastcgi_connect_timeout", "fastcgi_buffers", "fastcgi_buffer_size", "fastcgi_keep_conn", "keepalive")
 	times = set("fastcgi_read_timeout", "fastcgi_send_timeout", "fastcgi_connect_timeout", "proxy_read_timeout", "proxy_send_timeout",
 		"proxy_connect_timeout", "client_body_timeout", "client_header_timeout", "send_timeout")
@@ -45,8 +45,9 @@ func union(sets ...map[string]bool) map[string]bool {
 
 // check finds what nginx -t refuses in a single file although the tokens are right: a block
 // without a body, a value that is none. Only directives that nginx itself defines are judged,
-// and only in ways that do not depend on its version or modules.
-func check(statements []*Statement) (problems []source.Problem) {
+// and only in ways that do not depend on its version or modules. structural says that a fault is
+// about braces.
+func check(statements []*Statement) (problems []source.Problem, structural bool) {
 	report := func(at source.Span, format string, args ...any) {
 		problems = append(problems, source.Problem{Kind: source.Syntax, Message: fmt.Sprintf(format, args...), Span: at})
 	}
@@ -54,8 +55,12 @@ func check(statements []*Statement) (problems []source.Problem) {
 	walk = func(list []*Statement, opaque bool) {
 		seen := map[string]bool{}
 		for _, s := range list {
+			if strings.HasPrefix(s.Name, "\xef\xbb\xbf") {
+				report(s.NameSpan(), `unknown directive "%s"`, s.Name) // nginx does not skip a byte order mark
+			}
 			if s.IsBlock() {
 				if simples[s.Name] && !opaque {
+					structural = true
 					report(s.Span(), `directive "%s" is not terminated by ";"`, s.Name)
 				}
 				// The bodies of map and its likes hold data, whose keys may look like directives.
@@ -66,7 +71,10 @@ func check(statements []*Statement) (problems []source.Problem) {
 				continue
 			}
 			switch {
-			case blocks[s.Name] && s.Name != "server" && s.Name != "if":
+			case wrongCount(s):
+				report(s.Span(), `invalid number of arguments in "%s" directive`, s.Name)
+			case blocks[s.Name] && (s.Name != "server" && s.Name != "if" || len(s.Args) == 0):
+				structural = true
 				report(s.Span(), `directive "%s" has no opening "{"`, s.Name)
 			case unique[s.Name] && seen[s.Name]:
 				report(s.Span(), `"%s" directive is duplicate`, s.Name)
@@ -81,7 +89,21 @@ func check(statements []*Statement) (problems []source.Problem) {
 		}
 	}
 	walk(statements, false)
-	return problems
+	return problems, structural
+}
+
+// wrongCount says whether a directive has more or fewer arguments than it takes.
+func wrongCount(s *Statement) bool {
+	n := len(s.Args)
+	switch s.Name {
+	case "fastcgi_buffers", "proxy_buffers":
+		return n != 2
+	case "fastcgi_param":
+		return n != 2 && n != 3
+	case "fastcgi_pass", "proxy_pass", "fastcgi_index", "root", "alias", "include":
+		return n != 1
+	}
+	return n != 1 && (times[s.Name] && s.Name != "client_header_timeout" || sizes[s.Name] || offsets[s.Name] || flags[s.Name])
 }
 
 func dataBlock(name string) bool {

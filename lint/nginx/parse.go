@@ -19,7 +19,11 @@ func Parse(f *source.File) *File {
 	out.Statements, out.Problems = scan(f)
 	if len(out.Problems) == 0 {
 		out.Differs = pair(f, out.Statements)
-		out.Problems = check(out.Statements)
 	}
+	found, structural := check(out.Statements)
+	if structural {
+		out.Problems = nil // a brace too many or too few: what follows from it says nothing new
+	}
+	out.Problems = append(found, out.Problems...)
 	return out
 }

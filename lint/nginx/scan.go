@@ -70,6 +70,12 @@ func scan(f *source.File) (statements []*Statement, problems []source.Problem) {
 				}
 				break
 			}
+			if top.block != nil && dataBlock(top.block.Name) {
+				// These bodies are read by a handler of their own, which takes no blocks.
+				s.fail(at, at+1, `unexpected "{"`)
+				t = failed
+				break
+			}
 			if len(stack) > maxDepth {
 				s.problem(source.Limit, int(d.Start), at+1, "blocks are nested more than %d deep", maxDepth)
 				t = failed
@@ -274,7 +280,9 @@ func (s *scanner) bare() bool {
 }
 
 func (s *scanner) tooLong(start int, quote byte) bool {
-	if quote != 0 {
+	if quote != 0 && s.pos-start-1 == maxQuoted+1 { // the buffer is full just when the quote ends
+		s.fail(start, start+11, `too long parameter "%s..." started`, s.text[start+1:min(start+11, len(s.text))])
+	} else if quote != 0 {
 		s.fail(start, start+1, `too long parameter, probably missing terminating "%c" character`, quote)
 	} else {
 		s.fail(start, start+10, `too long parameter "%s..." started`, s.text[start:min(start+10, len(s.text))])

@@ -7,19 +7,19 @@ import (
 )
 
 var (
-	errTime = errors.New("not a time: want digits with ms, s, m, h, d, w, M or y, largest first")
+	errTime = errors.New("not a time: want digits with ms, s, m, h, d or w, largest first")
 	errSize = errors.New("not a size: want digits with k or m")
 )
 
-// ParseTime reads a time as ngx_parse_time does: 60, 60s, 1m30s, '1h 30m', 500ms. Without a unit
-// it is seconds. Units must come in descending order, each once; there are no fractions.
+// ParseTime reads a time as ngx_parse_time does for directives that count milliseconds, as all
+// timeouts do: 60, 60s, 1m30s, '1h 30m', 500ms. Without a unit it is seconds. Units must come in
+// descending order, each once; there are no fractions, and no months or years.
 func ParseTime(s string) (time.Duration, error) {
 	units := []struct {
 		name string
 		d    time.Duration
 	}{
-		{"y", 365 * 24 * time.Hour}, {"M", 30 * 24 * time.Hour}, {"w", 7 * 24 * time.Hour},
-		{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}, {"ms", time.Millisecond},
+		{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}, {"ms", time.Millisecond},
 	}
 	next := 0 // the largest unit that may still follow
 	var total time.Duration
@@ -30,7 +30,7 @@ func ParseTime(s string) (time.Duration, error) {
 		start := i
 		n := int64(0)
 		for i < len(s) && s[i] >= '0' && s[i] <= '9' {
-			if n = n*10 + int64(s[i]-'0'); n > math.MaxInt32 {
+			if n = n*10 + int64(s[i]-'0'); n > math.MaxInt64/1000 {
 				return 0, errTime
 			}
 			i++

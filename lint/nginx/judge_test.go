@@ -1,0 +1,108 @@
+package nginx
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// nginxBinary finds nginx or skips. Where FPMLINT_LIVE is set, as in CI, it must be there.
+func nginxBinary(t *testing.T) string {
+	t.Helper()
+	if name, err := exec.LookPath("nginx"); err == nil {
+		return name
+	}
+	if _, err := os.Stat("/usr/sbin/nginx"); err == nil {
+		return "/usr/sbin/nginx"
+	}
+	if os.Getenv("FPMLINT_LIVE") != "" {
+		t.Fatal("nginx is missing")
+	}
+	t.Skip("nginx is not installed: nothing to compare with")
+	return ""
+}
+
+// TestAgainstNginx gives small inputs to nginx -t and to Parse: both accept them or both refuse
+// them, with the same words at the same line.
+func TestAgainstNginx(t *testing.T) {
+	nginx := nginxBinary(t)
+	cases := judged()
+	if len(cases) < 80 {
+		t.Fatalf("only %d cases", len(cases))
+	}
+	for i, text := range cases {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			name := filepath.Join(dir, "nginx.conf")
+			if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			defer cancel()
+			out, err := exec.CommandContext(ctx, nginx, "-t", "-p", dir, "-c", name, "-g", "pid "+dir+"/pid;", "-e", dir+"/log").CombinedOutput()
+			f := parse(text)
+			if err == nil {
+				if len(f.Problems) > 0 {
+					t.Errorf("nginx accepts\n%q\nhere: %s", text, f.Problems[0].Message)
+				}
+				return
+			}
+			m := regexp.MustCompile(`\[emerg\] (.*?)(?: in (\S+):(\d+))?\n`).FindStringSubmatch(string(out))
+			if m == nil {
+				t.Fatalf("no message in %q", out)
+			}
+			if len(f.Problems) == 0 {
+				t.Fatalf("nginx refuses\n%q\nwith %s", text, m[1])
+			}
+			p := f.Problems[0]
+			if !strings.HasPrefix(p.Message, m[1]) && !strings.HasPrefix(m[1], p.Message) {
+				t.Errorf("%q\nnginx: %s\nhere:  %s", text, m[1], p.Message)
+			}
+			// nginx names the line that it has come to, fpmlint where the directive begins.
+			if first, last := fmt.Sprint(p.Span.Position().Line), fmt.Sprint(p.Span.EndPosition().Line); first != m[3] && last != m[3] {
+				t.Errorf("%q\nnginx: %s in line %s\nhere: lines %s to %s", text, m[1], m[3], first, last)
+			}
+		})
+	}
+}
+
+// judged are inputs for nginx -t. Those in the first list stand in an http block, those in the
+// second in a location, the others are whole files.
+func judged() []string {
+	var out []string
+	for _, s := range []string{
+		"", "sendfile on;", "sendfile\n  on\n  ;", "sendfile on", "sendfile on }", "sendfile on;;", "; sendfile on;", "{ sendfile on; }",
+		"sendfile 'on';", `sendfile "on";`, `sendfile "on" ;`, `sendfile "on"x;`, `sendfile 'on"x;`, `sendfile "on`, "sendfile on; # c", "# c\nsendfile on;",
+		"sendfile on; #", "log_format x 'a' \"b\" c;", "log_format x a\\;b;", "log_format x \\{;", "log_format x a}b;", "log_format x {;",
+		"log_format x 'a\nb';", "log_format x ${host}y;", "log_format x \"\\\"\";", `log_format x "a\\";`, `log_format x 'a\'b';`, "log_format x a\"b;",
+		"log_format x \"" + strings.Repeat("a", 4094) + "\";", "log_format x \"" + strings.Repeat("a", 4095) + "\";", "log_format x " + strings.Repeat("a", 4095) + ";", "log_format x " + strings.Repeat("a", 4097) + ";",
+		"server { }", "server {", "server { } }", "server ;", "server { listen 127.0.0.1:1; location / { return 200; } }", "server { location / { return 200; }",
+		"server { location = /a{ return 200; } }", "server{listen 127.0.0.1:1;}", "map $host $a { default 1; }", "map $host $a { default 1 }", "map $host $a { ~x{2} 1; }", `map $host $a { "~x{2}" 1; }`,
+		"map $host $a { root 1; }", "geo $a { default 0; 127.0.0.0/8 1; }", "upstream u { server 127.0.0.1:1; keepalive 2; }",
+		"server { if ($host = \"a\") { return 200; } }", "server { if ($host ~* \"a{2}\") { return 200; } }", "server { root /a; root /b; }",
+		"types { text/html html; }", "server_tokens {", "root \"/srv;\n", "keepalive_timeout 1m30s;", "keepalive_timeout 75s 60s;",
+		"client_max_body_size 1g;", "client_max_body_size 1k;", "client_max_body_size 1kb;", "client_max_body_size -1;", "client_max_body_size 1.5m;", "client_max_body_size 0;",
+		"gzip on; gzip_types text/css\n  text/plain;", "\tsendfile\ton\t;\r\n", "sendfile on;\r\ntcp_nopush on;\r\n", "sendfile on;tcp_nopush on;",
+		"server { listen 127.0.0.1:1 }", "server { server_name a\n location / { } }", "root /a\\ b;", "send_timeout 10;", "send_timeout 10x;", "send_timeout ms;", "client_body_timeout 1d;",
+	} {
+		out = append(out, "events {}\nhttp {\n"+s+"\n}\n")
+	}
+	for _, s := range []string{
+		"fastcgi_read_timeout 60;", "fastcgi_read_timeout 60s;", "fastcgi_read_timeout 1m 30s;", "fastcgi_read_timeout '1m 30s';", "fastcgi_read_timeout 1m30s;", "fastcgi_read_timeout 30s1m;",
+		"fastcgi_read_timeout 1.5m;", "fastcgi_read_timeout -1;", "fastcgi_read_timeout 0;", "fastcgi_read_timeout 500ms;", "fastcgi_read_timeout 60S;", "fastcgi_read_timeout 1h1h;", "fastcgi_read_timeout s;", "fastcgi_read_timeout '';",
+		"fastcgi_read_timeout 99999999999999999999;", "fastcgi_read_timeout 1M;", "fastcgi_read_timeout 1y 1M;", "fastcgi_read_timeout '1M 1w 1d 1h 1m 1s';",
+		"fastcgi_buffer_size 4k;", "fastcgi_buffer_size 4K;", "fastcgi_buffer_size 4m; fastcgi_buffers 4 4m;", "fastcgi_buffer_size 1g;", "fastcgi_buffer_size 4kb;", "fastcgi_buffer_size k;", "fastcgi_buffer_size 4 k;",
+		"fastcgi_keep_conn on;", "fastcgi_keep_conn ON;", "fastcgi_keep_conn yes;", "fastcgi_keep_conn 1;", "fastcgi_buffering off;", "fastcgi_param A b};", "fastcgi_param A b#c;", "fastcgi_param A 'b;c';",
+		"fastcgi_pass unix:/a; fastcgi_pass unix:/b;", "fastcgi_read_timeout 1; fastcgi_read_timeout 2;", "fastcgi_param A 1; fastcgi_param A 2;", "fastcgi_max_temp_file_size 1g;", "fastcgi_max_temp_file_size 0;", "fastcgi_pass unix:/a }",
+	} {
+		out = append(out, "events {}\nhttp { server { listen 127.0.0.1:1; location / {\n"+s+"\n} } }\n")
+	}
+	return append(out, "events {}", "events {} http {} }", "events { worker_connections 10; }\n# end", "\xef\xbb\xbfevents {}")
+}
