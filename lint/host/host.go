@@ -25,7 +25,15 @@ type Facts struct {
 	// Somaxconn is the kernel's limit on a socket's backlog.
 	Somaxconn Fact[int]
 	CPUs      Fact[int]
-	Live      bool
+	// PageSize is the kernel's, in bytes, from which nginx takes its default buffer sizes. Where
+	// it is not known, it is the 4096 of most machines.
+	PageSize Fact[int]
+	// Workers are the PHP-FPM workers that run now; none where the host is not live.
+	Workers []Worker
+	Live    bool
+
+	// memberships are the GIDs of the groups that name a user as a member.
+	memberships map[string][]int
 }
 
 // Options are facts that the user gives, in bytes; 0 is not given.
@@ -34,6 +42,9 @@ type Options struct{ RAM, Reserve, WorkerRSS int64 }
 // Read collects the facts of the host whose root it is.
 func Read(root *source.Root, o Options) *Facts {
 	f := &Facts{Live: root.Live()}
+	if f.Live {
+		f.Workers = readWorkers("/proc")
+	}
 	f.readMemory(root, o)
 	f.readUsers(root)
 	f.readKernel(root)

@@ -2,6 +2,8 @@ package host
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,38 +19,91 @@ func (f *Facts) readMemory(root *source.Root, o Options) {
 	for _, l := range lines(root, "/proc/meminfo") {
 		if rest, ok := strings.CutPrefix(l, "MemTotal:"); ok {
 			var kib int64
-			if _, err := fmt.Sscan(rest, &kib); err == nil {
+			if _, err := fmt.Sscan(rest, &kib); err == nil && kib > 0 && kib <= maxBytes>>10 {
 				f.RAM = Fact[int64]{kib << 10, true, "/proc/meminfo"}
 			}
 			break
 		}
 	}
-	if !f.Live {
-		return
+	if f.Live {
+		f.limitToCgroup(root)
 	}
-	// A container sees the machine's MemTotal, but its cgroup's limit counts.
-	for _, p := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
+}
+
+// limitToCgroup lowers RAM to what the kernel's control groups leave: a container sees the
+// machine's MemTotal. The groups are those of the FPM workers where they share one, else those
+// of this process; the limits of all groups above count too.
+func (f *Facts) limitToCgroup(root *source.Root) {
+	groups, _ := content(root, "/proc/self/cgroup")
+	for i, w := range f.Workers {
+		theirs, _ := content(root, fmt.Sprintf("/proc/%d/cgroup", w.PID))
+		if i > 0 && theirs != groups {
+			groups = "" // limits that do not hold for all of them
+			break
+		}
+		groups = theirs
+	}
+	for _, p := range cgroupLimits(groups) {
 		data, ok := content(root, p)
 		if !ok {
 			continue
 		}
-		if n, err := strconv.ParseInt(strings.TrimSpace(data), 10, 64); err == nil && n > 0 && n < f.RAM.Value {
+		// "max", which is no number, is no limit; neither is one above what the machine has.
+		n, err := strconv.ParseInt(strings.TrimSpace(data), 10, 64)
+		if err == nil && n > 0 && n <= maxBytes && (!f.RAM.Known || n < f.RAM.Value) {
 			f.RAM = Fact[int64]{n, true, p}
 		}
 	}
 }
 
+// cgroupLimits are the files that may limit the memory of a process whose /proc/PID/cgroup is
+// given, of cgroup v2 and v1, from the outermost group on. A container's own group is mounted as
+// the outermost.
+func cgroupLimits(groups string) []string {
+	out := []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}
+	for _, l := range splitLines(groups) {
+		fields := strings.SplitN(l, ":", 3)
+		if len(fields) < 3 || strings.Contains(fields[2]+"/", "/../") {
+			continue // outside of the container's view
+		}
+		base, file := "/sys/fs/cgroup", "memory.max"
+		if fields[1] != "" {
+			if !slices.Contains(strings.Split(fields[1], ","), "memory") {
+				continue
+			}
+			base, file = "/sys/fs/cgroup/memory", "memory.limit_in_bytes"
+		}
+		for part := range strings.SplitSeq(strings.Trim(fields[2], "/"), "/") {
+			if part == "" {
+				continue
+			}
+			base += "/" + part
+			out = append(out, base+"/"+file)
+		}
+	}
+	return out
+}
+
 func given(n int64, flag string) Fact[int64] { return Fact[int64]{n, n > 0, flag} }
 
-// ParseBytes reads a size as people give it: 512M, 2G, 1.5GiB, or bytes.
+// maxBytes is more memory than any machine has; sums of sizes below it do not overflow.
+const maxBytes = 1 << 50
+
+// size is a number, a unit and how people write that it is bytes.
+var size = regexp.MustCompile(`(?i)^([0-9]+(?:\.[0-9]+)?|\.[0-9]+) ?(?:([KMGT])(?:i?B)?|B)?$`)
+
+// ParseBytes reads a size as people give it: 512M, 2G, 1.5GiB, 2gb, or a number of bytes. Units
+// are powers of 1024. A size is at least one byte and at most a pebibyte.
 func ParseBytes(s string) (int64, error) {
 	text := strings.TrimSpace(s)
-	number := strings.TrimRight(strings.ToUpper(text), "KMGTIB")
-	unit := strings.TrimSuffix(strings.TrimSuffix(strings.ToUpper(text[len(number):]), "B"), "I")
-	shift, ok := map[string]int{"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[unit]
-	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || !ok || !(n > 0) || n*float64(int64(1)<<shift) > 1<<60 {
-		return 0, fmt.Errorf("%q is not a size: want a number with K, M, G or T, such as 512M", s)
+	if m := size.FindStringSubmatch(text); m != nil {
+		n, err := strconv.ParseFloat(m[1], 64)
+		for range strings.Index(" KMGT", strings.ToUpper(m[2])) {
+			n *= 1024
+		}
+		if err == nil && n >= 1 && n <= maxBytes {
+			return int64(n), nil
+		}
 	}
-	return int64(n * float64(int64(1)<<shift)), nil
+	return 0, fmt.Errorf("%q is not a size: want a number with K, M, G or T, such as 512M", s)
 }

@@ -280,11 +280,12 @@ func (s *scanner) bare() bool {
 }
 
 func (s *scanner) tooLong(start int, quote byte) bool {
-	if quote != 0 && s.pos-start-1 == maxQuoted+1 { // the buffer is full just when the quote ends
+	switch {
+	case quote != 0 && s.pos-start-1 == maxQuoted+1: // the buffer is full just when the quote ends
 		s.fail(start, start+11, `too long parameter "%s..." started`, s.text[start+1:min(start+11, len(s.text))])
-	} else if quote != 0 {
+	case quote != 0:
 		s.fail(start, start+1, `too long parameter, probably missing terminating "%c" character`, quote)
-	} else {
+	default:
 		s.fail(start, start+10, `too long parameter "%s..." started`, s.text[start:min(start+10, len(s.text))])
 	}
 	return false
