@@ -104,7 +104,7 @@ func plain(token []byte) bool {
 			return false
 		}
 	}
-	return true
+	return len(token) == 0 || token[len(token)-1] != '$' // "$" and a block's "{" would read as "${"
 }
 
 // maskToken writes a token with unsafe bytes replaced. Quotes around it stay.
@@ -112,7 +112,7 @@ func maskToken(out, token []byte) {
 	quoted := len(token) >= 2 && (token[0] == '"' || token[0] == '\'') && token[len(token)-1] == token[0]
 	for i, c := range token {
 		switch {
-		case quoted && (i == 0 || i == len(token)-1), safe[c]:
+		case quoted && (i == 0 || i == len(token)-1), safe[c] && (c != '$' || i < len(token)-1):
 			out[i] = c
 		default:
 			out[i] = 'x'

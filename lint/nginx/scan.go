@@ -109,7 +109,7 @@ func scan(f *source.File) (statements []*Statement, problems []source.Problem) {
 	}
 	for i := len(stack) - 1; i > 0; i-- { // blocks left open by a fault keep what they have
 		stack[i].block.Block = stack[i].list
-		stack[i].block.End = int32(s.pos)
+		stack[i].block.End = int32(min(s.pos, len(s.text)))
 	}
 	return stack[0].list, s.problems
 }

@@ -99,7 +99,7 @@ func TestPositions(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"", "a b;", "http { server { listen 80; } }", `a "b\"c" 'd' ${e}f \;;`, "a # b\n;", "}", "{", ";", `"x"y;`, "a {",
-		"x_by_lua_block { [[ } ]] -- }\n}", "\xef\xbb\xbfa;", "a \xff\x00;", "if ($a = \"b\") {}", "map $a $b { ~*^x{2} y; }",
+		"x_by_lua_block { [[ } ]] -- }\n}", "\xef\xbb\xbfa;", "a \xff\x00;", "if ($a = \"b\") {}", "map $a $b { ~*^x{2} y; }", "a{\"\\",
 	} {
 		f.Add([]byte(s))
 	}
