@@ -1,51 +1,78 @@
 package fpm
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
 	"fpmlint/lint/source"
 )
 
-// telling are keys that only FPM's files have.
-var telling = []string{"pm", "pm.max_children", "listen.owner", "listen.mode", "listen.group", "listen.allowed_clients",
-	"emergency_restart_threshold", "emergency_restart_interval", "process_control_timeout", "request_terminate_timeout",
-	"catch_workers_output", "pm.status_path", "request_slowlog_timeout", "php_admin_value", "php_admin_flag", "php_value", "php_flag",
-	"security.limit_extensions", "clear_env"}
+// common are keys of pools that other programs' files have too.
+var common = []string{"user", "group", "prefix", "listen", "chroot", "chdir", "env", "slowlog", "access.log", "process.priority"}
 
-// Detect tells FPM's files from other INI files by the keys that only FPM has.
+// template matches what a template leaves to be filled in: Jinja, ERB, autoconf, upper-case marks.
+var template = regexp.MustCompile(`\{\{|\{%[- ]|<%|@[A-Za-z_]+@|__[A-Z][A-Z0-9_]*__`)
+
+// Detect tells FPM's files from other INI files by the keys that only FPM has, and from scripts,
+// texts and templates by their lines: most of an FPM file's are settings.
 func Detect(data []byte) bool {
-	found, lines := false, 0
+	var found, daemon, listen, global bool
+	entries, problems := 0, 0
 	scan(&source.File{Data: data}, true, func(l line) bool {
-		lines++
 		switch {
 		case l.problem != nil:
-			return lines < 20 // not INI, or not all of it
-		case l.entry == nil:
-		case slices.Contains(telling, l.entry.Key):
-			found = true
-		case l.entry.Key == "include" && strings.Contains(l.entry.Value, "fpm"):
-			found = true
-		}
-		return !found
-	})
-	return found
-}
-
-// IsMain says whether an FPM file is a main file: it has a [global] section, or includes others
-// before any pool begins.
-func IsMain(data []byte) bool {
-	main := false
-	scan(&source.File{Data: data}, true, func(l line) bool {
-		if !l.header.IsZero() {
-			main = strings.EqualFold(l.section, "global")
+			problems++
+		case !l.header.IsZero():
+			global = strings.EqualFold(l.section, "global")
+		case template.MatchString(l.entry.Span.Text()):
+			found, entries = false, 0
 			return false
-		}
-		if l.entry != nil && l.entry.Key == "include" {
-			main = true
-			return false
+		default:
+			entries++
+			found = found || telling(l.entry)
+			_, known := globalKeys[l.entry.Key]
+			daemon = daemon || global && known
+			listen = listen || !global && l.entry.Key == "listen"
 		}
 		return true
 	})
-	return main
+	return (found || daemon && listen) && problems <= entries
+}
+
+// telling says whether only FPM's files have such an entry.
+func telling(e *Entry) bool {
+	switch _, known := poolKeys[e.Key]; {
+	case e.Key == "include":
+		return strings.Contains(e.Value, "fpm")
+	case e.Key == "pm":
+		return e.Unknown != "" || bad(processManager, e.Value) == ""
+	case strings.HasPrefix(e.Key, "emergency_restart_") || e.Key == "process_control_timeout":
+		return true
+	default:
+		return known && !slices.Contains(common, e.Key) && (e.Index != "") == isArray(e.Key)
+	}
+}
+
+func isArray(key string) bool { return poolKeys[key] == array || poolKeys[key] == flagArray }
+
+// IsMain says whether an FPM file is a main file: it includes others before any pool begins, or
+// has a [global] section and either includes others or holds a whole pool. A file with [global]
+// and a part of a pool, as the official image's zz-docker.conf, is one of several.
+func IsMain(data []byte) bool {
+	var global, inPool, include, pm bool
+	scan(&source.File{Data: data}, true, func(l line) bool {
+		switch {
+		case !l.header.IsZero():
+			inPool = !strings.EqualFold(l.section, "global")
+			global = global || !inPool
+		case l.entry == nil:
+		case l.entry.Key == "include":
+			include = include || !inPool || global
+		case l.entry.Key == "pm":
+			pm = pm || inPool
+		}
+		return true
+	})
+	return include || global && pm
 }

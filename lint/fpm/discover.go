@@ -3,6 +3,7 @@ package fpm
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"fpmlint/lint/source"
@@ -56,21 +57,43 @@ var places = []place{
 	{"other", "/opt/bitnami/php/etc/php-fpm.conf", "/opt/bitnami/php/etc/php-fpm.d/*.conf", "/opt/bitnami/php", "/opt/bitnami/php/etc/php.ini", "/opt/bitnami/php/etc/conf.d", nil},
 }
 
-// Discover finds every FPM tree at the known places, in the order of their versions.
+// Discover finds every FPM tree at the known places, in the order of their versions. A tree that
+// has two names, by a link such as Alpine's /etc/php, is found once.
 func Discover(root *source.Root) []Found {
 	var out []Found
+	seen := map[string]bool{}
 	for _, p := range places {
 		for _, v := range p.versions(root) {
 			found := Found{Options: p.options(root, v)}
-			if conf := strings.ReplaceAll(p.conf, "{V}", v); root.Exists(conf) {
-				found.Conf = conf
-			} else if found.Pools, _ = root.Glob(strings.ReplaceAll(p.pools, "{V}", v)); len(found.Pools) == 0 {
-				continue
+			first, ok := regular(root, strings.ReplaceAll(p.conf, "{V}", v))
+			if ok {
+				found.Conf = strings.ReplaceAll(p.conf, "{V}", v)
+			} else {
+				names, _ := root.Glob(strings.ReplaceAll(p.pools, "{V}", v)) // no directory: no pools
+				for _, n := range names {
+					if real, ok := regular(root, n); ok {
+						found.Pools = append(found.Pools, n)
+						first = real
+					}
+				}
 			}
-			out = append(out, found)
+			if first != "" && !seen[first] {
+				seen[first] = true
+				out = append(out, found)
+			}
 		}
 	}
 	return out
+}
+
+// regular is the real path of a file.
+func regular(root *source.Root, p string) (real string, ok bool) {
+	info, err := root.Stat(p)
+	if err != nil || !info.Mode().IsRegular() {
+		return "", false
+	}
+	real, err = root.Resolve(p)
+	return real, err == nil
 }
 
 // versions are the values of {V} for which the layout's directory exists.
@@ -142,40 +165,48 @@ func PoolDirs(base string) []string {
 	return out
 }
 
-// binDirs are where programs lie; a root without any of them holds configuration only.
-var binDirs = []string{"/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/sbin", "/bin"}
+// shells are in every root that holds a system; one with configuration, or the few files that an
+// image adds, has none.
+var shells = []string{"/bin/sh", "/usr/bin/sh", "/bin/busybox"}
 
-// installed looks for the FPM program that belongs to a tree.
-func installed(root *source.Root, o Options) (found, hasBinaries bool) {
-	for _, d := range binDirs {
-		if entries, err := root.ReadDir(d); err == nil && len(entries) > 0 {
-			hasBinaries = true
+// sbinDirs are where distributions put daemons.
+var sbinDirs = []string{"/usr/sbin", "/usr/local/sbin", "/sbin", "/usr/bin"}
+
+// daemon matches the programs that a root with binaries has.
+var daemon = regexp.MustCompile(`^(php-fpm[0-9.]*|php[0-9.]+-fpm|nginx)$`)
+
+// hasBinaries says whether a root holds programs: then one that is not there is not installed.
+func hasBinaries(root *source.Root) bool {
+	if slices.ContainsFunc(shells, root.Exists) {
+		return true
+	}
+	for _, d := range sbinDirs {
+		entries, _ := root.ReadDir(d) // not there: none
+		for _, e := range entries {
+			if daemon.MatchString(e.Name()) {
+				return true
+			}
 		}
 	}
+	return false
+}
+
+// installed looks for the FPM program that belongs to a tree.
+func installed(root *source.Root, o Options) (found, binaries bool) {
 	short := strings.ReplaceAll(o.Version, ".", "")
-	var names []string
+	names := []string{o.Prefix + "/sbin/php-fpm"}
 	switch o.Family {
 	case "debian":
 		names = []string{"/usr/sbin/php-fpm" + o.Version, "/usr/sbin/php" + o.Version + "-fpm"}
-	case "remi":
-		names = []string{"/opt/remi/php" + short + "/root/usr/sbin/php-fpm"}
+		if short == o.Version { // openSUSE's /etc/php8/fpm looks like Debian's /etc/php5/fpm
+			names = append(names, "/usr/sbin/php-fpm")
+		}
 	case "alpine":
 		names = []string{"/usr/sbin/php-fpm" + short, "/usr/sbin/php-fpm" + o.Version, "/usr/bin/php-fpm" + short, "/usr/sbin/php-fpm"}
-	case "cpanel":
-		names = []string{"/opt/cpanel/ea-php" + short + "/root/usr/sbin/php-fpm"}
-	case "plesk":
-		names = []string{"/opt/plesk/php/" + o.Version + "/sbin/php-fpm"}
 	case "homebrew":
 		names = []string{"/opt/homebrew/opt/php@" + o.Version + "/sbin/php-fpm", "/opt/homebrew/sbin/php-fpm", "/usr/local/opt/php@" + o.Version + "/sbin/php-fpm", "/usr/local/sbin/php-fpm"}
-	case "rhel", "docker", "freebsd":
-		names = []string{"/usr/sbin/php-fpm", "/usr/local/sbin/php-fpm"}
-	default:
-		return true, hasBinaries // nobody knows where it would be
+	case "other":
+		return true, hasBinaries(root) // nobody knows where it would be
 	}
-	for _, n := range names {
-		if root.Exists(n) {
-			return true, hasBinaries
-		}
-	}
-	return false, hasBinaries
+	return slices.ContainsFunc(names, root.Exists), hasBinaries(root)
 }

@@ -1,6 +1,9 @@
 package fpm
 
 import (
+	"bytes"
+	"errors"
+	"io/fs"
 	"path"
 	"strings"
 
@@ -9,8 +12,10 @@ import (
 
 // phpIni is what php.ini and conf.d of the FPM SAPI set.
 type phpIni struct {
-	last       map[string]*Entry
+	last       map[string]*Entry // by name: PHP tells upper case from lower
 	extensions []*Entry
+	// missing says why there may be more than was read.
+	missing string
 }
 
 // phpDefaults are PHP's built-in values (main.c, opcache); php.ini-production is another matter.
@@ -21,7 +26,8 @@ var phpDefaults = map[string]string{
 
 // Ini is a php.ini setting as it is in effect in the pool: php_admin_value and php_admin_flag
 // beat php_value and php_flag, which beat conf.d and php.ini. Of several in one pool the first
-// counts (fpm_php_apply_defines adds to the front of its list).
+// counts (fpm_conf_set_array adds to the front of its list). A default is unknown where php.ini
+// could not be read.
 func (p *Pool) Ini(name string) Setting {
 	var plain *Entry
 	for _, e := range p.IniEntries() {
@@ -38,10 +44,11 @@ func (p *Pool) Ini(name string) Setting {
 	if plain != nil {
 		return p.iniSetting(plain)
 	}
-	if e := p.Master.phpIni().last[strings.ToLower(name)]; e != nil {
+	ini := p.Master.phpIni()
+	if e := ini.last[name]; e != nil {
 		return Setting{Text: e.Value, Span: e.ValueSpan, Entry: e, Unknown: e.Unknown}
 	}
-	return Setting{Text: phpDefaults[name], IsDefault: true}
+	return Setting{Text: phpDefaults[name], IsDefault: true, Unknown: ini.missing}
 }
 
 func (p *Pool) iniSetting(e *Entry) Setting {
@@ -53,46 +60,102 @@ func (m *Master) Extensions() []*Entry { return m.phpIni().extensions }
 
 // IniSetting is a line of php.ini or conf.d, false where the setting is not there.
 func (m *Master) IniSetting(name string) (*Entry, bool) {
-	e, ok := m.phpIni().last[strings.ToLower(name)]
+	e, ok := m.phpIni().last[name]
 	return e, ok
 }
 
 // phpIni reads php.ini, then conf.d in the order of names; the last line of a setting wins
-// (php_init_config). Sections do not matter but for [HOST=] and [PATH=], which limit what follows
-// to some requests.
+// (php_init_config).
 func (m *Master) phpIni() *phpIni {
 	m.iniOnce.Do(func() {
 		m.ini = &phpIni{last: map[string]*Entry{}}
-		var files []string
-		if m.IniFile != "" {
-			files = append(files, m.IniFile)
-		}
-		if m.IniDir != "" {
-			names, _ := m.Root.Glob(path.Join(m.IniDir, "*.ini")) // no directory: no files
-			files = append(files, names...)
-		}
-		for _, name := range files {
-			if f, err := m.Root.Read(name); err == nil {
-				m.ini.read(f)
+		found := false
+		for _, name := range m.iniFiles() {
+			f, err := m.Root.Read(name)
+			if err == nil {
+				found = true
+				m.ini.read(f, m.Version)
+			} else if !errors.Is(err, fs.ErrNotExist) {
+				m.ini.missing = err.Error()
 			}
+		}
+		switch {
+		case m.ini.missing != "" || found:
+		case m.IniFile == "":
+			m.ini.missing = "the place of php.ini is unknown"
+		case !m.Root.Live() && !m.HasBinaries:
+			m.ini.missing = m.IniFile + " is not here"
 		}
 	})
 	return m.ini
 }
 
-func (i *phpIni) read(f *source.File) {
-	limited := false
-	scan(f, true, func(l line) bool {
+// iniFiles are php.ini and the files of conf.d, hidden ones too.
+func (m *Master) iniFiles() []string {
+	var out []string
+	if m.IniFile != "" {
+		out = append(out, m.IniFile)
+	}
+	if m.IniDir == "" {
+		return out
+	}
+	entries, _ := m.Root.ReadDir(m.IniDir) // no directory: no files
+	for _, e := range entries {
+		name := path.Join(m.IniDir, e.Name())
+		if info, err := m.Root.Stat(name); path.Ext(name) == ".ini" && err == nil && info.Mode().IsRegular() {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// read adds a file's settings (php_ini_parser_cb). [HOST=] and [PATH=] limit what follows to some
+// requests, up to the end of the file: a section of another kind does not end that, but extensions
+// are loaded from there on again. PHP reads no further than to a syntax error.
+func (i *phpIni) read(f *source.File, version string) {
+	limited, special := false, false
+	resume := 0 // offset behind a value that goes over several lines
+	scan(f, strings.HasPrefix(version, "5"), func(l line) bool {
 		switch {
+		case l.problem != nil:
+			if l.problem.Span.Start < resume || !strings.HasPrefix(l.problem.Message, "PHP:") {
+				return true // a name without a value is none to PHP either
+			}
+			resume = closingQuote(f.Data, l.problem.Span.Start)
+			return resume > 0
 		case !l.header.IsZero():
+			if l.header.Start < resume {
+				break
+			}
 			upper := strings.ToUpper(l.section)
-			limited = strings.HasPrefix(upper, "HOST=") || strings.HasPrefix(upper, "PATH=")
-		case l.entry == nil || limited:
-		case l.entry.Key == "extension" || l.entry.Key == "zend_extension":
+			special = strings.HasPrefix(upper, "HOST") || strings.HasPrefix(upper, "PATH")
+			limited = limited || special && len(upper) > len("HOST")
+		case l.entry.Span.Start < resume || l.entry.Index != "":
+		case !special && (l.entry.Key == "extension" || l.entry.Key == "zend_extension"):
 			i.extensions = append(i.extensions, l.entry)
-		default:
-			i.last[l.entry.Key] = l.entry
+		case !limited:
+			i.last[l.entry.KeySpan.Text()] = l.entry
 		}
 		return true
 	})
+}
+
+// closingQuote is the offset of the end of the line in which a string ends that begins at an
+// offset with a quote; 0 where there is no string or no end.
+func closingQuote(data []byte, start int) int {
+	if data[start] != '"' {
+		return 0
+	}
+	for j := start + 1; j < len(data); j++ {
+		switch data[j] {
+		case '\\':
+			j++
+		case '"':
+			if n := bytes.IndexByte(data[j:], '\n'); n >= 0 {
+				return j + n
+			}
+			return len(data)
+		}
+	}
+	return 0
 }

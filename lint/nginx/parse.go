@@ -1,6 +1,10 @@
 package nginx
 
-import "fpmlint/lint/source"
+import (
+	"sync"
+
+	"fpmlint/lint/source"
+)
 
 // File is one parsed file.
 type File struct {
@@ -8,22 +12,32 @@ type File struct {
 	Statements []*Statement
 	// Problems are what nginx's grammar refuses. Statements before the fault are kept.
 	Problems []source.Problem
-	// Differs says how gonginx read the file differently; the scanner's reading stands then.
-	Differs string
+
+	pairing sync.Once
+	differs string
 }
 
-// Parse reads a file by nginx's grammar and pairs the result with gonginx's. It never fails:
-// what is wrong is in Problems.
+// Parse reads a file by nginx's grammar. It never fails: what is wrong is in Problems.
 func Parse(f *source.File) *File {
 	out := &File{Source: f}
 	out.Statements, out.Problems = scan(f)
-	if len(out.Problems) == 0 {
-		out.Differs = pair(f, out.Statements)
-	}
 	found, structural := check(out.Statements)
 	if structural {
 		out.Problems = nil // a brace too many or too few: what follows from it says nothing new
 	}
 	out.Problems = append(found, out.Problems...)
 	return out
+}
+
+// Differs says where gonginx, as a second and independent reader, reads the file differently; ""
+// where both agree statement by statement. The scanner's reading stands either way, but a file on
+// which two readers disagree is not one to edit. The reading costs some three times the scan, so
+// it is done when it is asked for.
+func (f *File) Differs() string {
+	f.pairing.Do(func() {
+		if len(f.Problems) == 0 {
+			f.differs = pair(f.Source, f.Statements)
+		}
+	})
+	return f.differs
 }
