@@ -1,11 +1,9 @@
 package source
 
 import (
-	"io"
 	"io/fs"
 	"path"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -76,21 +74,16 @@ func (m memory) ReadDir(name string) ([]fs.DirEntry, error) {
 	return out, nil
 }
 
-func (m memory) Open(name string) (fs.File, error) {
+func (m memory) load(name string) ([]byte, fs.FileMode, error) {
 	n, err := m.get("open", name)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = readable(n)
 	}
-	return &memoryFile{n, strings.NewReader(string(n.data))}, nil
+	if err != nil {
+		return nil, 0, err
+	}
+	return n.data, n.mode, nil
 }
-
-type memoryFile struct {
-	node *node
-	io.Reader
-}
-
-func (f *memoryFile) Stat() (fs.FileInfo, error) { return f.node, nil }
-func (f *memoryFile) Close() error               { return nil }
 
 // put adds a node and the directories above it.
 func (m memory) put(p string, n *node) {

@@ -3,7 +3,6 @@ package source
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -27,7 +26,8 @@ var (
 type backend interface {
 	securejoin.VFS // Lstat, Readlink
 	ReadDir(name string) ([]fs.DirEntry, error)
-	Open(name string) (fs.File, error)
+	// load reads a regular file of at most MaxFileSize bytes.
+	load(name string) ([]byte, fs.FileMode, error)
 }
 
 // Root is a place below which configurations are read. It is safe for concurrent use.
@@ -44,6 +44,7 @@ type Root struct {
 	mu    sync.Mutex
 	files map[string]*File // by real path
 	fails map[string]error
+	dirs  map[string]string // real paths of directories
 }
 
 type mount struct{ prefix, target string }
@@ -80,7 +81,7 @@ func Dir(dir string) (*Root, error) {
 func newRoot(name string, b backend) *Root {
 	return &Root{
 		Name: name, back: b, display: func(p string) string { return p },
-		files: map[string]*File{}, fails: map[string]error{},
+		files: map[string]*File{}, fails: map[string]error{}, dirs: map[string]string{},
 	}
 }
 
@@ -110,7 +111,33 @@ func (r *Root) translate(p string) string {
 // Resolve follows all links of a path, inside the root only, and returns the real path.
 // The last component need not exist.
 func (r *Root) Resolve(p string) (string, error) {
-	return securejoin.SecureJoinVFS("/", r.translate(p), r.back)
+	p = r.translate(p)
+	dir, err := r.resolveDir(path.Dir(p))
+	if err != nil {
+		return "", err
+	}
+	full := path.Join(dir, path.Base(p))
+	if info, err := r.back.Lstat(full); err != nil || info.Mode().Type() != fs.ModeSymlink {
+		return full, nil
+	}
+	return securejoin.SecureJoinVFS("/", full, r.back)
+}
+
+// resolveDir remembers what it found: the files of one directory need not ask again.
+func (r *Root) resolveDir(dir string) (string, error) {
+	r.mu.Lock()
+	real, ok := r.dirs[dir]
+	r.mu.Unlock()
+	if ok {
+		return real, nil
+	}
+	real, err := securejoin.SecureJoinVFS("/", dir, r.back)
+	if err == nil {
+		r.mu.Lock()
+		r.dirs[dir] = real
+		r.mu.Unlock()
+	}
+	return real, err
 }
 
 // Stat describes a path after following links inside the root.
@@ -125,7 +152,7 @@ func (r *Root) Stat(p string) (fs.FileInfo, error) {
 // Lstat describes a path itself; links in its directory are followed inside the root.
 func (r *Root) Lstat(p string) (fs.FileInfo, error) {
 	p = r.translate(p)
-	dir, err := securejoin.SecureJoinVFS("/", path.Dir(p), r.back)
+	dir, err := r.resolveDir(path.Dir(p))
 	if err != nil {
 		return nil, err
 	}
@@ -197,53 +224,11 @@ func (r *Root) read(p string) (*File, error) {
 }
 
 func (r *Root) load(real string) (*File, error) {
-	fail := func(err error) error {
-		return &fs.PathError{Op: "open", Path: r.Display(real), Err: err}
-	}
-	// Look before opening: opening a FIFO or a device has effects.
-	info, err := r.back.Lstat(real)
+	data, mode, err := r.back.load(real)
 	if err != nil {
-		return nil, fail(unwrap(err))
+		return nil, &fs.PathError{Op: "open", Path: r.Display(real), Err: unwrap(err)}
 	}
-	if err := readable(info); err != nil {
-		return nil, fail(err)
-	}
-	h, err := r.back.Open(real)
-	if err != nil {
-		return nil, fail(unwrap(err))
-	}
-	defer h.Close() //nolint:errcheck // only read
-	if info, err = h.Stat(); err != nil {
-		return nil, fail(unwrap(err))
-	}
-	if err := readable(info); err != nil {
-		return nil, fail(err)
-	}
-	data := make([]byte, 0, info.Size()+1)
-	data, err = readAll(io.LimitReader(h, MaxFileSize+1), data)
-	if err != nil {
-		return nil, fail(unwrap(err))
-	}
-	if len(data) > MaxFileSize {
-		return nil, fail(ErrTooLarge)
-	}
-	return &File{Path: real, Display: r.Display(real), Data: data, Mode: info.Mode()}, nil
-}
-
-func readAll(r io.Reader, buf []byte) ([]byte, error) {
-	for {
-		n, err := r.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if errors.Is(err, io.EOF) {
-			return buf, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
-		}
-	}
+	return &File{Path: real, Display: r.Display(real), Data: data, Mode: mode}, nil
 }
 
 func readable(info fs.FileInfo) error {
@@ -265,13 +250,3 @@ func unwrap(err error) error {
 	}
 	return err
 }
-
-// disk is a directory on disk. Callers pass resolved paths; openNoFollow refuses a link that
-// was put there in between.
-type disk string
-
-func (d disk) at(name string) string                      { return filepath.Join(string(d), name) }
-func (d disk) Lstat(name string) (fs.FileInfo, error)     { return os.Lstat(d.at(name)) }
-func (d disk) Readlink(name string) (string, error)       { return os.Readlink(d.at(name)) }
-func (d disk) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(d.at(name)) }
-func (d disk) Open(name string) (fs.File, error)          { return openNoFollow(d.at(name)) }

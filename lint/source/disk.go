@@ -1,0 +1,59 @@
+package source
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// disk is a directory on disk. Callers pass resolved paths.
+type disk string
+
+func (d disk) at(name string) string                      { return filepath.Join(string(d), name) }
+func (d disk) Lstat(name string) (fs.FileInfo, error)     { return os.Lstat(d.at(name)) }
+func (d disk) Readlink(name string) (string, error)       { return os.Readlink(d.at(name)) }
+func (d disk) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(d.at(name)) }
+
+func (d disk) load(name string) ([]byte, fs.FileMode, error) {
+	// Look before opening: opening a FIFO or a device has effects.
+	info, err := d.Lstat(name)
+	if err == nil {
+		err = readable(info)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	h, err := openNoFollow(d.at(name))
+	if err != nil {
+		return nil, 0, err
+	}
+	data, err := readAll(h, info.Size())
+	return data, info.Mode(), errors.Join(err, h.Close())
+}
+
+// reader is an open file.
+type reader interface {
+	Read(p []byte) (int, error)
+	Close() error
+}
+
+// readAll reads a file that should have a size; those under proc have none. A file of the size
+// that it should have is read with one call.
+func readAll(h reader, size int64) ([]byte, error) {
+	buf := make([]byte, 0, size+1)
+	for {
+		n, err := h.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+max(n, 0)]
+		switch {
+		case err != nil:
+			return nil, err
+		case n == 0 || size > 0 && int64(len(buf)) == size:
+			return buf, nil
+		case len(buf) > MaxFileSize:
+			return nil, ErrTooLarge
+		case len(buf) == cap(buf):
+			buf = append(buf, make([]byte, 4096)...)[:len(buf)]
+		}
+	}
+}
