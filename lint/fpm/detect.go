@@ -1,6 +1,7 @@
 package fpm
 
 import (
+	"bytes"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,27 +18,30 @@ var template = regexp.MustCompile(`\{\{|\{%[- ]|<%|@[A-Za-z_]+@|__[A-Z][A-Z0-9_]
 // Detect tells FPM's files from other INI files by the keys that only FPM has, and from scripts,
 // texts and templates by their lines: most of an FPM file's are settings.
 func Detect(data []byte) bool {
-	var found, daemon, listen, global bool
-	entries, problems := 0, 0
+	found, entries, problems := false, 0, 0
 	scan(&source.File{Data: data}, true, func(l line) bool {
 		switch {
 		case l.problem != nil:
 			problems++
 		case !l.header.IsZero():
-			global = strings.EqualFold(l.section, "global")
-		case template.MatchString(l.entry.Span.Text()):
-			found, entries = false, 0
-			return false
 		default:
 			entries++
 			found = found || telling(l.entry)
-			_, known := globalKeys[l.entry.Key]
-			daemon = daemon || global && known
-			listen = listen || !global && l.entry.Key == "listen"
 		}
 		return true
 	})
-	return (found || daemon && listen) && problems <= entries
+	return found && problems <= entries && !isTemplate(data)
+}
+
+// isTemplate looks at all lines but comments.
+func isTemplate(data []byte) bool {
+	for l := range bytes.Lines(data) {
+		l = bytes.TrimLeft(l, " \t")
+		if !bytes.HasPrefix(l, []byte(";")) && !bytes.HasPrefix(l, []byte("#")) && template.Match(l) {
+			return true
+		}
+	}
+	return false
 }
 
 // telling says whether only FPM's files have such an entry.

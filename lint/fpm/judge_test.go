@@ -232,6 +232,7 @@ func judged() []string {
 		"# a comment", "#user = x", "# a = b", "user", "user x", "catch_workers_output = yes", "catch_workers_output = On", "catch_workers_output = 1", "catch_workers_output = enabled", "catch_workers_output = none", "clear_env = no", "clear_env = false",
 		"unknown.key = 1", "daemonize = no", "emergency_restart_threshold = 1", "env = x", "pm.status_path = /status", "pm.status_path = status", "ping.path = ping", "ping.response = pong pong",
 		"security.limit_extensions = .php .phtml", "listen.backlog = 511", "listen.backlog = -1", "listen.mode = 0666", "listen.allowed_clients = 127.0.0.1,::1", "access.format = \"%R %{x}i\"", "access.format = %R (x)", "env[A] = hey!", "env[A] = a|b", "env[A] = {", "env[A] = a&b", "env[A] = ~1", "env[A] = a^b",
+		"php_admin_value[error_reporting] = E_ALL & ~E_DEPRECATED & ~E_STRICT", "php_value[a] = (1|2)", "php_value[a] = (1|2", "php_value[a] = 1|2)", "php_value[a] = 1 | (2 & !3) ^ 4", "php_value[a] = ()", "php_value[a] = 1 |", "env[A] = |1", "env[A] = none", "env[A] = off", "env[A] = yes", "slowlog = none",
 		"[www]\nuser = root", "[WWW]\nuser = root", "[other]\nuser = root", "[b] user = root", "[b]\nuser = www-data\nlisten = DIR/t.sock\npm = ondemand\npm.max_children = 3", "user = null", "user = NULL", "[www", "listen = \"x", "env[A = 1", "pm.max_spawn_rate = 0", "rlimit_core = unlimited", "rlimit_core = x", "request_slowlog_trace_depth = 5",
 	} {
 		out = append(out, head+pool+s+"\n")

@@ -2,7 +2,9 @@ package fpm
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"strings"
@@ -14,8 +16,8 @@ import (
 type phpIni struct {
 	last       map[string]*Entry // by name: PHP tells upper case from lower
 	extensions []*Entry
-	// missing says why there may be more than was read.
-	missing string
+	// missing says why there may be more than was read, doubt why what was read may not count.
+	missing, doubt string
 }
 
 // phpDefaults are PHP's built-in values (main.c, opcache); php.ini-production is another matter.
@@ -46,7 +48,7 @@ func (p *Pool) Ini(name string) Setting {
 	}
 	ini := p.Master.phpIni()
 	if e := ini.last[name]; e != nil {
-		return Setting{Text: e.Value, Span: e.ValueSpan, Entry: e, Unknown: e.Unknown}
+		return Setting{Text: e.Value, Span: e.ValueSpan, Entry: e, Unknown: cmp.Or(ini.doubt, e.Unknown)}
 	}
 	return Setting{Text: phpDefaults[name], IsDefault: true, Unknown: ini.missing}
 }
@@ -111,7 +113,9 @@ func (m *Master) iniFiles() []string {
 
 // read adds a file's settings (php_ini_parser_cb). [HOST=] and [PATH=] limit what follows to some
 // requests, up to the end of the file: a section of another kind does not end that, but extensions
-// are loaded from there on again. PHP reads no further than to a syntax error.
+// are loaded from there on again. PHP reads no further than to a syntax error. A string may go over
+// several lines there; a file with one is not understood unless nothing follows the string's end in
+// its line.
 func (i *phpIni) read(f *source.File, version string) {
 	limited, special := false, false
 	resume := 0 // offset behind a value that goes over several lines
@@ -121,8 +125,14 @@ func (i *phpIni) read(f *source.File, version string) {
 			if l.problem.Span.Start < resume || !strings.HasPrefix(l.problem.Message, "PHP:") {
 				return true // a name without a value is none to PHP either
 			}
-			resume = closingQuote(f.Data, l.problem.Span.Start)
-			return resume > 0
+			if f.Data[l.problem.Span.Start] != '"' {
+				return false
+			}
+			if resume = closingQuote(f.Data, l.problem.Span.Start); resume == 0 {
+				i.missing = fmt.Sprintf("%s:%d holds a string of several lines", f.Path, l.problem.Span.Position().Line)
+				i.doubt = i.missing
+				return false
+			}
 		case !l.header.IsZero():
 			if l.header.Start < resume {
 				break
@@ -141,20 +151,18 @@ func (i *phpIni) read(f *source.File, version string) {
 }
 
 // closingQuote is the offset of the end of the line in which a string ends that begins at an
-// offset with a quote; 0 where there is no string or no end.
+// offset; 0 where it has no end or something follows it.
 func closingQuote(data []byte, start int) int {
-	if data[start] != '"' {
-		return 0
-	}
 	for j := start + 1; j < len(data); j++ {
 		switch data[j] {
 		case '\\':
 			j++
 		case '"':
-			if n := bytes.IndexByte(data[j:], '\n'); n >= 0 {
-				return j + n
+			rest, _, _ := bytes.Cut(data[j+1:], []byte("\n"))
+			if after := bytes.TrimSpace(rest); len(after) > 0 && after[0] != ';' {
+				return 0
 			}
-			return len(data)
+			return j + 1 + len(rest)
 		}
 	}
 	return 0

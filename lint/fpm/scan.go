@@ -160,7 +160,7 @@ func (s *lineScanner) value(e *Entry) *source.Problem {
 			if p := s.operator(c, strings.TrimSpace(b.String())); p != nil {
 				return p
 			}
-			e.Unknown = fmt.Sprintf("%q is an expression", strings.TrimSpace(string(data[from:s.end])))
+			e.Unknown = fmt.Sprintf("%q%s", strings.TrimSpace(string(data[from:s.end])), expression)
 			b.WriteByte(c)
 		default:
 			b.WriteByte(c)
@@ -172,39 +172,57 @@ func (s *lineScanner) value(e *Entry) *source.Problem {
 	}
 	e.ValueSpan = s.f.Span(from, max(from, last))
 	e.Value = b.String()
+	e.Value = strings.TrimRight(e.Value, " \t\r")
 	if quotes == 0 {
-		e.Value = strings.TrimRight(e.Value, " \t\r")
-		if strings.EqualFold(e.Value, "null") {
-			e.Value = ""
-		}
-	} else {
-		e.Value = strings.TrimRight(e.Value, " \t")
+		e.Value = constant(e.Value)
+	}
+	if strings.Contains(e.Unknown, expression) {
+		return s.unfinished(e)
 	}
 	return nil
 }
 
-// operator judges an operator of the INI grammar in a bare value. Between numbers it is
-// arithmetic; at the beginning ~ and ! are too; else the parser stops.
+// constant is what PHP makes of a bare word (zend_ini_scanner.l, convert_to_string).
+func constant(word string) string {
+	switch strings.ToLower(word) {
+	case "null", "none", "no", "off", "false":
+		return ""
+	case "yes", "on", "true":
+		return "1"
+	}
+	return word
+}
+
+// unfinished judges the end of an expression.
+func (s *lineScanner) unfinished(e *Entry) *source.Problem {
+	switch {
+	case e.Value == "" || strings.IndexByte("|&^~!(", e.Value[len(e.Value)-1]) >= 0:
+		return s.syntax(s.end, s.end, "PHP:  syntax error, unexpected END_OF_LINE in Unknown on line 2")
+	case strings.Count(e.Value, "(") > strings.Count(e.Value, ")"):
+		return s.syntax(s.end, s.end, "PHP:  syntax error, unexpected END_OF_LINE, expecting '^' or '|' or '&' or ')' in Unknown on line 2")
+	}
+	return nil
+}
+
+const expression = " is an expression"
+
+// operator judges an operator of the INI grammar (zend_ini_parser.y) in a bare value by what
+// stands before it: | & ^ join two operands, ~ ! ( begin one, ) ends one.
 func (s *lineScanner) operator(c byte, before string) *source.Problem {
-	fail := s.syntax(s.pos, s.pos+1, "PHP:  syntax error, unexpected '%c' in Unknown on line 1", c)
+	opens := before == "" || strings.IndexByte("|&^~!(", before[len(before)-1]) >= 0
+	var ok bool
 	switch c {
 	case '|', '&', '^':
-		if before == "" {
-			return fail
-		}
-		return nil
-	case '~', '!':
-		if before != "" {
-			return fail
-		}
-		return nil
-	case '(':
-		if before != "" && !strings.HasSuffix(before, "|") && !strings.HasSuffix(before, "&") {
-			return fail
-		}
+		ok = !opens
+	case '~', '!', '(':
+		ok = opens
+	case ')':
+		ok = !opens && strings.Count(before, "(") > strings.Count(before, ")")
+	}
+	if ok {
 		return nil
 	}
-	return fail
+	return s.syntax(s.pos, s.pos+1, "PHP:  syntax error, unexpected '%c' in Unknown on line 1", c)
 }
 
 // doubleQuoted reads a part in double quotes: a backslash keeps the quote, ${NAME} is expanded.
