@@ -22,8 +22,14 @@ type Rule struct {
 	Summary string
 	// Doc is the rule's documentation in Markdown.
 	Doc string
+	// Options are thresholds that the policy file may change, with Set.
+	Options []Option
+	// Forced is the severity that the policy file gives all findings of the rule; 0 leaves them theirs.
+	Forced Severity
 	// Check looks at one stack. It must not keep state between calls: stacks are checked in parallel.
 	Check func(*Pass)
+
+	values map[string]any
 }
 
 // Pass is one rule at work on one stack.
@@ -41,6 +47,9 @@ func (p *Pass) Report(f Finding) {
 	f.Stack = p.Stack.Name
 	if f.Severity == 0 {
 		f.Severity = p.Rule.Severity
+	}
+	if p.Rule.Forced != 0 {
+		f.Severity = p.Rule.Forced
 	}
 	p.findings = append(p.findings, f)
 }

@@ -79,31 +79,49 @@ func merge(findings []Finding) []Finding {
 		span    source.Span
 		message string
 	}
-	at := map[key]int{}
+	type merged struct {
+		index    int
+		handoffs map[*stack.Handoff]bool
+		related  map[source.Related]bool
+	}
+	at := map[key]*merged{}
 	var out []Finding
 	for _, f := range findings {
-		k := key{f.Span, f.Message}
-		i, ok := at[k]
+		m, ok := at[key{f.Span, f.Message}]
 		if !ok {
-			at[k] = len(out)
+			at[key{f.Span, f.Message}] = &merged{index: len(out)}
 			out = append(out, f)
 			continue
 		}
-		have := &out[i]
+		have := &out[m.index]
+		if m.handoffs == nil {
+			m.handoffs, m.related = setOf(have.Handoffs), setOf(have.Related)
+			have.Handoffs, have.Related = slices.Clip(have.Handoffs), slices.Clip(have.Related)
+		}
 		have.Severity = max(have.Severity, f.Severity)
-		for _, h := range f.Handoffs {
-			if !slices.Contains(have.Handoffs, h) {
-				have.Handoffs = append(have.Handoffs, h)
-			}
-		}
-		for _, r := range f.Related {
-			if !slices.Contains(have.Related, r) {
-				have.Related = append(have.Related, r)
-			}
-		}
+		have.Handoffs = appendNew(have.Handoffs, f.Handoffs, m.handoffs)
+		have.Related = appendNew(have.Related, f.Related, m.related)
 		if have.Fix == nil {
 			have.Fix = f.Fix
 		}
 	}
 	return out
+}
+
+func setOf[T comparable](list []T) map[T]bool {
+	set := make(map[T]bool, len(list))
+	for _, v := range list {
+		set[v] = true
+	}
+	return set
+}
+
+func appendNew[T comparable](list, more []T, have map[T]bool) []T {
+	for _, v := range more {
+		if !have[v] {
+			have[v] = true
+			list = append(list, v)
+		}
+	}
+	return list
 }

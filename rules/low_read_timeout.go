@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"fmt"
 	"strings"
-	"time"
 
 	"fpmlint/lint"
 	"fpmlint/lint/nginx"
@@ -22,18 +21,18 @@ var LowReadTimeout = lint.Rule{
 	Family:   "time",
 	Summary:  "nginx gives up on slow requests early",
 	Doc:      lowReadTimeoutDoc,
-	Check:    checkLowReadTimeout,
+	Options: []lint.Option{{
+		Name: "min", Kind: lint.Duration, Default: "30s",
+		Doc: "the least time that is not reported: half of nginx's default of 60s, within which reports, imports and checkouts end that ask a payment service",
+	}},
+	Check: checkLowReadTimeout,
 }
-
-// leastReadTimeout is below what ordinary slow pages (reports, imports, checkouts that ask a
-// payment service) take; nginx's own default is 60s.
-const leastReadTimeout = 30 * time.Second
 
 func checkLowReadTimeout(p *lint.Pass) {
 	for _, h := range p.Stack.Handoffs {
 		v := h.Scope.Effective("fastcgi_read_timeout")
 		d, err := v.Duration()
-		if v.IsDefault || err != nil || d >= leastReadTimeout || d == 0 || isProbe(h) {
+		if v.IsDefault || err != nil || d >= p.Duration("min") || d == 0 || isProbe(h) {
 			continue
 		}
 		f := lint.Finding{

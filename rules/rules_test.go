@@ -300,6 +300,15 @@ func TestDocumentation(t *testing.T) {
 			if diff := cmp.Diff(headings, found); diff != "" {
 				t.Fatalf("headings (-want +got):\n%s", diff)
 			}
+			_, options, _ := strings.Cut(r.Doc, "## Options\n")
+			for _, o := range r.Options {
+				if !strings.Contains(options, fmt.Sprintf("- `%s` (", o.Name)) || o.Doc == "" {
+					t.Errorf("option %s is not documented", o.Name)
+				}
+				if _, err := r.Set(o.Name, o.Default); err != nil {
+					t.Error(err)
+				}
+			}
 			examples := regexp.MustCompile("(?s)```txtar\n(.*?)```").FindAllStringSubmatch(r.Doc, -1)
 			if len(examples) != 2 {
 				t.Fatalf("%d examples, want a bad and a good one", len(examples))
