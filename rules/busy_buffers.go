@@ -3,7 +3,9 @@ package rules
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"fpmlint/lint"
 	"fpmlint/lint/nginx"
@@ -38,12 +40,27 @@ func checkBusyBuffers(p *lint.Pass) {
 		for scope := range c.Scopes {
 			switch scope.Kind {
 			case "http", "server", "location", "if", "limit_except":
-				for _, module := range []string{"fastcgi", "proxy", "uwsgi", "scgi"} {
+				for _, module := range modulesOf(scope) {
 					checkLevel(p, scope, module)
 				}
 			}
 		}
 	}
+}
+
+// modulesOf are the modules of which a level sets at least one of the sizes.
+func modulesOf(scope *nginx.Scope) []string {
+	var out []string
+	for _, d := range scope.Directives {
+		module, rest, _ := strings.Cut(d.Name, "_")
+		switch rest {
+		case "buffer_size", "buffers", "busy_buffers_size", "temp_file_write_size", "max_temp_file_size":
+			if (module == "fastcgi" || module == "proxy" || module == "uwsgi" || module == "scgi") && !slices.Contains(out, module) {
+				out = append(out, module)
+			}
+		}
+	}
+	return out
 }
 
 // checkLevel judges a level that sets at least one of the sizes: all others repeat an outer one.

@@ -87,7 +87,7 @@ func LoadFragments(root *source.Root, paths []string) (*Config, error) {
 func (c *Config) Complete() bool { return len(c.Problems) == 0 }
 
 func (c *Config) build(mains []*source.File, fragment string) {
-	l := &loader{config: c, parsed: map[*source.File]*File{}, includes: map[includeKey]include{}}
+	l := &loader{config: c, parsed: map[*source.File]*File{}, includes: map[string]include{}}
 	l.parseAll(mains)
 	main := &Scope{Kind: "main", Config: c}
 	inner := main
@@ -113,17 +113,16 @@ func (c *Config) build(mains []*source.File, fragment string) {
 type loader struct {
 	config   *Config
 	parsed   map[*source.File]*File
-	includes map[includeKey]include
+	includes map[string]include
 	spliced  int
 	visited  map[*source.File]bool
 	reported map[*Statement]bool
 }
 
-type includeKey struct{ name string }
-
 // include is what an include's argument leads to.
 type include struct {
 	files   []*source.File
+	parsed  []*File // those of files that were not at hand yet
 	problem string
 	kind    source.Kind
 }
@@ -131,33 +130,38 @@ type include struct {
 // parseAll reads the main files and everything that they lead to, breadth first.
 func (l *loader) parseAll(mains []*source.File) {
 	l.visited, l.reported = map[*source.File]bool{}, map[*Statement]bool{}
-	todo := slices.Clone(mains)
-	for depth := 0; len(todo) > 0 && depth <= maxIncludeDepth; depth++ {
-		fresh := todo[:0:0]
-		for _, f := range todo {
-			if _, ok := l.parsed[f]; !ok {
-				l.parsed[f] = nil
-				fresh = append(fresh, f)
-			}
-		}
-		results := make([]*File, len(fresh))
-		parallel(len(fresh), func(i int) { results[i] = Parse(fresh[i]) })
+	var fresh []*File
+	for _, f := range mains {
+		fresh = l.add(fresh, Parse(f))
+	}
+	for depth := 0; len(fresh) > 0 && depth <= maxIncludeDepth; depth++ {
 		var names []string
-		for i, r := range results {
-			l.parsed[fresh[i]] = r
-			names = collectIncludes(r.Statements, names)
+		for _, f := range fresh {
+			names = collectIncludes(f.Statements, names)
 		}
 		slices.Sort(names)
 		names = slices.Compact(names)
-		names = slices.DeleteFunc(names, func(n string) bool { _, ok := l.includes[includeKey{n}]; return ok })
+		names = slices.DeleteFunc(names, func(n string) bool { _, ok := l.includes[n]; return ok })
 		found := make([]include, len(names))
 		parallel(len(names), func(i int) { found[i] = l.find(names[i]) })
-		todo = nil
+		fresh = fresh[:0]
 		for i, n := range names {
-			l.includes[includeKey{n}] = found[i]
-			todo = append(todo, found[i].files...)
+			l.includes[n] = found[i]
+			for _, p := range found[i].parsed {
+				fresh = l.add(fresh, p)
+			}
+			found[i].parsed = nil
 		}
 	}
+}
+
+// add keeps a file's reading unless there is one already: a file may have several names.
+func (l *loader) add(fresh []*File, p *File) []*File {
+	if _, ok := l.parsed[p.Source]; ok {
+		return fresh
+	}
+	l.parsed[p.Source] = p
+	return append(fresh, p)
 }
 
 func parallel(n int, do func(i int)) {
@@ -206,32 +210,49 @@ func (l *loader) find(name string) include {
 	return l.read(matches, false)
 }
 
+// read reads and parses the files of an include in parallel.
 func (l *loader) read(names []string, literal bool) include {
-	var out include
-	for _, n := range names {
-		f, err := l.config.Root.Read(n)
-		if err == nil {
-			out.files = append(out.files, f)
+	type result struct {
+		file   *source.File
+		parsed *File
+		err    error
+	}
+	results := make([]result, len(names))
+	parallel(len(names), func(i int) {
+		r := &results[i]
+		if r.file, r.err = l.config.Root.Read(names[i]); r.err == nil && l.parsed[r.file] == nil {
+			r.parsed = Parse(r.file)
+		}
+	})
+	out := include{files: make([]*source.File, 0, len(names))}
+	for i, r := range results {
+		if r.err != nil {
+			out.kind, out.problem = unread(names[i], literal, r.err)
 			continue
 		}
-		out.kind = source.Unread
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			out.problem = fmt.Sprintf(`open() "%s" failed (2: No such file or directory)`, n)
-		case errors.Is(err, fs.ErrPermission):
-			out.problem = fmt.Sprintf(`open() "%s" failed (13: Permission denied)`, n)
-		case errors.Is(err, source.ErrIsDir):
-			out.problem = fmt.Sprintf(`pread() "%s" failed (21: Is a directory)`, n)
-			if !literal {
-				out.problem = fmt.Sprintf(`%s: the pattern matches a directory, which nginx cannot read`, n)
-			}
-		case errors.Is(err, source.ErrTooLarge):
-			out.kind, out.problem = source.Limit, err.Error()
-		default:
-			out.problem = err.Error()
+		out.files = append(out.files, r.file)
+		if r.parsed != nil {
+			out.parsed = append(out.parsed, r.parsed)
 		}
 	}
 	return out
+}
+
+// unread words why an include could not be read as nginx does.
+func unread(name string, literal bool, err error) (source.Kind, string) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return source.Unread, fmt.Sprintf(`open() "%s" failed (2: No such file or directory)`, name)
+	case errors.Is(err, fs.ErrPermission):
+		return source.Unread, fmt.Sprintf(`open() "%s" failed (13: Permission denied)`, name)
+	case errors.Is(err, source.ErrIsDir) && literal:
+		return source.Unread, fmt.Sprintf(`pread() "%s" failed (21: Is a directory)`, name)
+	case errors.Is(err, source.ErrIsDir):
+		return source.Unread, fmt.Sprintf(`%s: the pattern matches a directory, which nginx cannot read`, name)
+	case errors.Is(err, source.ErrTooLarge):
+		return source.Limit, err.Error()
+	}
+	return source.Unread, err.Error()
 }
 
 // visit puts a file into the list of files read, with its faults.
@@ -285,7 +306,7 @@ func (l *loader) splice(scope *Scope, list []*Statement, open []*source.File, vi
 }
 
 func (l *loader) include(scope *Scope, s *Statement, open []*source.File, via []*Statement) {
-	found := l.includes[includeKey{s.Args[0].Value}]
+	found := l.includes[s.Args[0].Value]
 	if found.problem != "" {
 		scope.Unread = append(scope.Unread, s)
 		l.problem(s, found.kind, found.problem)

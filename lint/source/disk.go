@@ -15,21 +15,13 @@ func (d disk) Lstat(name string) (fs.FileInfo, error)     { return os.Lstat(d.at
 func (d disk) Readlink(name string) (string, error)       { return os.Readlink(d.at(name)) }
 func (d disk) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(d.at(name)) }
 
-func (d disk) load(name string) ([]byte, fs.FileMode, error) {
-	// Look before opening: opening a FIFO or a device has effects.
-	info, err := d.Lstat(name)
-	if err == nil {
-		err = readable(info)
-	}
-	if err != nil {
-		return nil, 0, err
-	}
+func (d disk) load(name string, info fs.FileInfo) ([]byte, error) {
 	h, err := openNoFollow(d.at(name))
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	data, err := readAll(h, info.Size())
-	return data, info.Mode(), errors.Join(err, h.Close())
+	return data, errors.Join(err, h.Close())
 }
 
 // reader is an open file.

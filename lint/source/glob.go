@@ -2,6 +2,7 @@ package source
 
 import (
 	"path"
+	"slices"
 	"sort"
 	"strings"
 
@@ -36,9 +37,12 @@ func (r *Root) Glob(pattern string) ([]string, error) {
 				}
 				continue
 			}
+			prefix := strings.TrimSuffix(dir, "/") + "/"
+			matches := component(part)
+			next = slices.Grow(next, len(entries))
 			for _, e := range entries {
-				if matchName(part, e.Name()) {
-					next = append(next, path.Join(dir, e.Name()))
+				if matches(e.Name()) {
+					next = append(next, prefix+e.Name())
 				}
 			}
 		}
@@ -53,13 +57,19 @@ func (r *Root) lexists(p string) bool {
 	return err == nil
 }
 
-// matchName matches one path component. doublestar knows ** and {a,b}, glob(3) does not: inside
+// component matches one path component. doublestar knows ** and {a,b}, glob(3) does not: inside
 // one component ** is *, and braces are escaped.
-func matchName(pattern, name string) bool {
-	if strings.HasPrefix(name, ".") && !strings.HasPrefix(pattern, ".") && !strings.HasPrefix(pattern, `\.`) {
-		return false
+func component(pattern string) func(name string) bool {
+	hidden := strings.HasPrefix(pattern, ".") || strings.HasPrefix(pattern, `\.`)
+	if pattern == "*" {
+		return func(name string) bool { return !strings.HasPrefix(name, ".") }
 	}
 	pattern = strings.NewReplacer("{", `\{`, "}", `\}`).Replace(pattern)
-	ok, err := doublestar.Match(pattern, name)
-	return err == nil && ok
+	return func(name string) bool {
+		if strings.HasPrefix(name, ".") && !hidden {
+			return false
+		}
+		ok, err := doublestar.Match(pattern, name)
+		return err == nil && ok
+	}
 }

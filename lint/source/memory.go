@@ -65,24 +65,22 @@ func (m memory) ReadDir(name string) ([]fs.DirEntry, error) {
 	if !n.IsDir() {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOTDIR}
 	}
-	slices.Sort(n.children)
-	n.children = slices.Compact(n.children)
-	out := make([]fs.DirEntry, 0, len(n.children))
-	for _, c := range n.children {
+	names := slices.Clone(n.children)
+	slices.Sort(names)
+	names = slices.Compact(names)
+	out := make([]fs.DirEntry, 0, len(names))
+	for _, c := range names {
 		out = append(out, m[path.Join(name, c)])
 	}
 	return out, nil
 }
 
-func (m memory) load(name string) ([]byte, fs.FileMode, error) {
+func (m memory) load(name string, _ fs.FileInfo) ([]byte, error) {
 	n, err := m.get("open", name)
-	if err == nil {
-		err = readable(n)
-	}
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	return n.data, n.mode, nil
+	return n.data, nil
 }
 
 // put adds a node and the directories above it.

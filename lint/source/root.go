@@ -26,8 +26,8 @@ var (
 type backend interface {
 	securejoin.VFS // Lstat, Readlink
 	ReadDir(name string) ([]fs.DirEntry, error)
-	// load reads a regular file of at most MaxFileSize bytes.
-	load(name string) ([]byte, fs.FileMode, error)
+	// load reads a regular file of at most MaxFileSize bytes, which Lstat described as info.
+	load(name string, info fs.FileInfo) ([]byte, error)
 }
 
 // Root is a place below which configurations are read. It is safe for concurrent use.
@@ -68,9 +68,10 @@ func Dir(dir string) (*Root, error) {
 	wd, _ := os.Getwd()
 	r := newRoot(dir, disk(abs))
 	r.live = abs == "/"
+	below := strings.TrimSuffix(wd, "/") + "/"
 	r.display = func(p string) string {
 		full := filepath.Join(abs, p)
-		if rel, err := filepath.Rel(wd, full); err == nil && wd != "/" && filepath.IsLocal(rel) {
+		if rel, ok := strings.CutPrefix(full, below); ok && wd != "/" && rel != "" {
 			return rel
 		}
 		return full
@@ -111,16 +112,33 @@ func (r *Root) translate(p string) string {
 // Resolve follows all links of a path, inside the root only, and returns the real path.
 // The last component need not exist.
 func (r *Root) Resolve(p string) (string, error) {
+	real, _, err := r.resolve(p)
+	return real, err
+}
+
+// resolve also describes what is there; info is nil where nothing is.
+func (r *Root) resolve(p string) (real string, info fs.FileInfo, err error) {
 	p = r.translate(p)
 	dir, err := r.resolveDir(path.Dir(p))
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	full := path.Join(dir, path.Base(p))
-	if info, err := r.back.Lstat(full); err != nil || info.Mode().Type() != fs.ModeSymlink {
-		return full, nil
+	real = path.Join(dir, path.Base(p))
+	info, err = r.back.Lstat(real)
+	switch {
+	case err != nil:
+		return real, nil, nil
+	case info.Mode().Type() != fs.ModeSymlink:
+		return real, info, nil
 	}
-	return securejoin.SecureJoinVFS("/", full, r.back)
+	if real, err = securejoin.SecureJoinVFS("/", real, r.back); err != nil {
+		return "", nil, err
+	}
+	info, err = r.back.Lstat(real)
+	if err != nil {
+		return real, nil, nil
+	}
+	return real, info, nil
 }
 
 // resolveDir remembers what it found: the files of one directory need not ask again.
@@ -196,7 +214,7 @@ func (r *Root) Read(p string) (*File, error) {
 const maxGitLinks = 8
 
 func (r *Root) read(p string) (*File, error) {
-	real, err := r.Resolve(p)
+	real, info, err := r.resolve(p)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: p, Err: err}
 	}
@@ -207,7 +225,7 @@ func (r *Root) read(p string) (*File, error) {
 		return f, fail
 	}
 	v, err, _ := r.group.Do(real, func() (any, error) {
-		f, err := r.load(real)
+		f, err := r.load(real, info)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if err != nil {
@@ -223,12 +241,26 @@ func (r *Root) read(p string) (*File, error) {
 	return v.(*File), nil
 }
 
-func (r *Root) load(real string) (*File, error) {
-	data, mode, err := r.back.load(real)
-	if err != nil {
+func (r *Root) load(real string, info fs.FileInfo) (*File, error) {
+	fail := func(err error) (*File, error) {
 		return nil, &fs.PathError{Op: "open", Path: r.Display(real), Err: unwrap(err)}
 	}
-	return &File{Path: real, Display: r.Display(real), Data: data, Mode: mode}, nil
+	if info == nil { // nothing there, or not for us to know
+		_, err := r.back.Lstat(real)
+		if err == nil {
+			err = fs.ErrNotExist
+		}
+		return fail(err)
+	}
+	// Look before opening: opening a FIFO or a device has effects.
+	if err := readable(info); err != nil {
+		return fail(err)
+	}
+	data, err := r.back.load(real, info)
+	if err != nil {
+		return fail(err)
+	}
+	return &File{Path: real, Display: r.Display(real), Data: data, Mode: info.Mode()}, nil
 }
 
 func readable(info fs.FileInfo) error {

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"fpmlint/lint/fpm"
 	"fpmlint/lint/host"
@@ -82,38 +85,24 @@ func (o Options) host() host.Options {
 // the other's rules have something to say.
 func loadSplit(o Options) (*Stack, error) {
 	s := &Stack{Split: true}
+	var roots [2]*source.Root
+	var facts [2]*host.Facts
 	var names []string
-	if o.NginxRoot != "" {
-		root, err := source.Dir(o.NginxRoot)
+	for i, dir := range []string{o.NginxRoot, o.FPMRoot} {
+		if dir == "" {
+			continue
+		}
+		root, err := source.Dir(dir)
 		if err != nil {
 			return nil, err
 		}
-		if err := s.addNginx(root, o.NginxConf); err != nil {
-			return nil, err
-		}
-		s.NginxHost = host.Read(root, o.host())
-		names = append(names, o.NginxRoot)
+		roots[i], facts[i] = root, host.Read(root, o.host())
+		names = append(names, dir)
 	}
-	if o.FPMRoot != "" {
-		root, err := source.Dir(o.FPMRoot)
-		if err != nil {
-			return nil, err
-		}
-		if err := s.addFPM(root, o.FPMConf); err != nil {
-			return nil, err
-		}
-		s.FPMHost = host.Read(root, o.host())
-		names = append(names, o.FPMRoot)
-	}
-	if s.NginxHost == nil {
-		s.NginxHost = s.FPMHost
-	}
-	if s.FPMHost == nil {
-		s.FPMHost = s.NginxHost
-	}
+	s.NginxHost, s.FPMHost = cmp.Or(facts[0], facts[1]), cmp.Or(facts[1], facts[0])
 	s.Name = strings.Join(names, ", ")
 	s.RootName = s.Name
-	return s, nil
+	return s, s.addSides(roots[0], roots[1], o)
 }
 
 // loadRoot reads a directory with a root-like layout, "/" for this machine.
@@ -127,13 +116,33 @@ func loadRoot(dir string, o Options) (*Stack, error) {
 
 func loadFrom(root *source.Root, name string, o Options) (*Stack, error) {
 	s := newStack(root, name, o)
-	if err := s.addNginx(root, o.NginxConf); err != nil {
-		return nil, err
-	}
-	if err := s.addFPM(root, o.FPMConf); err != nil {
+	if err := s.addSides(root, root, o); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// addSides reads both sides at the same time; nil is a side that is not there.
+func (s *Stack) addSides(nginxRoot, fpmRoot *source.Root, o Options) error {
+	var group errgroup.Group
+	if nginxRoot != nil {
+		group.Go(func() error { return s.addNginx(nginxRoot, o.NginxConf) })
+	}
+	if fpmRoot != nil {
+		group.Go(func() error { return s.addFPM(fpmRoot, o.FPMConf) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if nginxRoot != nil && len(s.Nginx) == 0 && !nginxRoot.Live() {
+		if err := s.recogniseNginx(nginxRoot); err != nil {
+			return err
+		}
+	}
+	if fpmRoot != nil && len(s.Masters) == 0 && !fpmRoot.Live() {
+		return s.recogniseFPM(fpmRoot)
+	}
+	return nil
 }
 
 func newStack(root *source.Root, name string, o Options) *Stack {
@@ -225,8 +234,7 @@ var nginxPlaces = []string{
 	"/opt/nginx/conf/nginx.conf",
 }
 
-// addNginx loads the entry points given, else those at the known places, else what the root's
-// files look like.
+// addNginx loads the entry points given, else those at the known places.
 func (s *Stack) addNginx(root *source.Root, given []string) error {
 	for _, conf := range given {
 		c, err := nginx.Load(root, inside(root, conf), nginx.Options{})
@@ -252,9 +260,6 @@ func (s *Stack) addNginx(root *source.Root, given []string) error {
 			s.Nginx = append(s.Nginx, c)
 		}
 	}
-	if len(s.Nginx) == 0 && !root.Live() {
-		return s.recogniseNginx(root)
-	}
 	return nil
 }
 
@@ -276,9 +281,6 @@ func (s *Stack) addFPM(root *source.Root, given []string) error {
 			return err
 		}
 		s.Masters = append(s.Masters, m)
-	}
-	if len(s.Masters) == 0 && !root.Live() {
-		return s.recogniseFPM(root)
 	}
 	return nil
 }
