@@ -3,6 +3,7 @@ package lint
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"runtime"
 	"slices"
 
@@ -50,8 +51,13 @@ func Run(ctx context.Context, stacks []*stack.Stack, rules []Rule) (*Result, err
 		return nil, err
 	}
 	r := &Result{Stacks: stacks}
+	doubts := map[*source.File]string{}
 	for i := range passes {
-		r.Findings = append(r.Findings, merge(passes[i].findings)...)
+		found := merge(passes[i].findings)
+		for j := range found {
+			withhold(&found[j], passes[i].Stack, doubts)
+		}
+		r.Findings = append(r.Findings, found...)
 		r.Skipped = append(r.Skipped, passes[i].skips...)
 	}
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
@@ -70,6 +76,25 @@ func display(s source.Span) string {
 		return ""
 	}
 	return s.File.Display
+}
+
+// withhold takes back a fix of a file that a second reader reads differently.
+func withhold(f *Finding, s *stack.Stack, doubts map[*source.File]string) {
+	if f.Fix == nil {
+		return
+	}
+	for _, e := range f.Fix.Edits {
+		why, ok := doubts[e.Span.File]
+		if !ok {
+			why = s.Differs(e.Span.File)
+			doubts[e.Span.File] = why
+		}
+		if why != "" {
+			f.Fix = nil
+			f.Help += fmt.Sprintf(" (by hand: two readers disagree on %s)", why)
+			return
+		}
+	}
 }
 
 // merge makes one finding of those with the same place and message: a snippet that three sites

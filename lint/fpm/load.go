@@ -72,9 +72,6 @@ func (l *loader) file(f *source.File, depth int) {
 	if !l.seen[f] {
 		l.seen[f] = true
 		l.master.Files = append(l.master.Files, f)
-		if why := pair(f, l.php5()); why != "" {
-			l.master.Differs = append(l.master.Differs, why)
-		}
 	}
 	scan(f, l.php5(), func(ln line) bool {
 		switch {

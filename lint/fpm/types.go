@@ -68,8 +68,6 @@ type Master struct {
 	// Entries are all lines, in the order in which FPM reads them.
 	Entries  []*Entry
 	Problems []source.Problem
-	// Differs says how ini.v1 read a file differently; the scanner's reading stands then.
-	Differs []string
 
 	globals map[string][]*Entry
 	headers []header
@@ -103,6 +101,13 @@ func (m *Master) Complete() bool {
 		}
 	}
 	return true
+}
+
+// Differs says how ini.v1, as a second and independent reader, reads a file differently; "" where
+// both agree. The scanner's reading stands either way, but a file on which two readers disagree is
+// not one to edit.
+func (m *Master) Differs(f *source.File) string {
+	return pair(f, strings.HasPrefix(m.Version, "5"))
 }
 
 // Global is a setting of the [global] section.

@@ -3,6 +3,8 @@
 package stack
 
 import (
+	"sync"
+
 	"fpmlint/lint/address"
 	"fpmlint/lint/fpm"
 	"fpmlint/lint/host"
@@ -38,6 +40,9 @@ type Stack struct {
 	Problems []source.Problem
 	// Notes say what was left aside and why: a template, a file outside the root.
 	Notes []string
+
+	readersOnce sync.Once
+	readers     map[*source.File]func() string
 }
 
 // Pools are the pools of all masters.
@@ -47,6 +52,28 @@ func (s *Stack) Pools() []*fpm.Pool {
 		out = append(out, m.Pools...)
 	}
 	return out
+}
+
+// Differs says how a second and independent reader (gonginx, ini.v1) reads a file of the stack
+// differently; "" where both agree. Such a file is not edited.
+func (s *Stack) Differs(f *source.File) string {
+	s.readersOnce.Do(func() {
+		s.readers = map[*source.File]func() string{}
+		for _, m := range s.Masters {
+			for _, f := range m.Files {
+				s.readers[f] = func() string { return m.Differs(f) }
+			}
+		}
+		for _, c := range s.Nginx {
+			for _, f := range c.Files {
+				s.readers[f.Source] = f.Differs
+			}
+		}
+	})
+	if second := s.readers[f]; second != nil {
+		return second()
+	}
+	return ""
 }
 
 // ParamsFile is the include that brings the standard FastCGI parameters, relative to nginx's
