@@ -48,7 +48,7 @@ func (p *Pool) refuse(at Setting, format string, args ...any) {
 }
 
 func (p *Pool) check() {
-	if s := p.Get("listen"); s.Unknown == "" && s.Text == "" {
+	if s := p.Get("listen"); s.Unknown == "" && s.Text == "" && !p.elsewhere(s) {
 		p.refuse(s, "no listen address have been defined!")
 	}
 	p.checkProcesses()
@@ -60,12 +60,12 @@ func (p *Pool) check() {
 	slow, okSlow := p.Seconds("request_slowlog_timeout")
 	kill, okKill := p.Seconds("request_terminate_timeout")
 	if depth := p.Get("request_slowlog_trace_depth"); !depth.IsDefault && depth.Unknown == "" && depth.Text != "0" {
-		if s := p.Get("slowlog"); s.Unknown == "" && s.Text == "" {
+		if s := p.Get("slowlog"); s.Unknown == "" && s.Text == "" && !p.elsewhere(s) {
 			p.refuse(depth, "'slowlog' must be specified for use with 'request_slowlog_trace_depth'")
 		}
 	}
 	if okSlow && slow > 0 {
-		if s := p.Get("slowlog"); s.Unknown == "" && s.Text == "" {
+		if s := p.Get("slowlog"); s.Unknown == "" && s.Text == "" && !p.elsewhere(s) {
 			p.refuse(p.Get("request_slowlog_timeout"), "'slowlog' must be specified for use with 'request_slowlog_timeout'")
 		} else if okKill && kill > 0 && slow > kill {
 			p.refuse(p.Get("request_slowlog_timeout"), "'request_slowlog_timeout' (%d) can't be greater than 'request_terminate_timeout' (%d)", slow, kill)
@@ -73,10 +73,24 @@ func (p *Pool) check() {
 	}
 }
 
+// Missing are the settings that a pool must have and that may stand in files that were not given:
+// an overlay such as zz-docker.conf says only what differs from the image's own www.conf.
+func (p *Pool) Missing() []string {
+	var out []string
+	for _, key := range []string{"listen", "pm", "pm.max_children"} {
+		if p.elsewhere(p.Get(key)) {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+func (p *Pool) elsewhere(s Setting) bool { return s.IsDefault && p.Master.PoolsOnly }
+
 // checkProcesses is the process manager's arithmetic.
 func (p *Pool) checkProcesses() {
 	pm := p.Get("pm")
-	if pm.Unknown != "" {
+	if pm.Unknown != "" || p.elsewhere(pm) {
 		return
 	}
 	if pm.Text == "" {
@@ -85,7 +99,7 @@ func (p *Pool) checkProcesses() {
 	}
 	limit := p.Get("pm.max_children")
 	children, ok := limit.integer()
-	if limit.Unknown != "" {
+	if limit.Unknown != "" || p.elsewhere(limit) {
 		return
 	}
 	if !ok || children < 1 {

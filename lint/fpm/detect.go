@@ -18,19 +18,24 @@ var template = regexp.MustCompile(`\{\{|\{%[- ]|<%|@[A-Za-z_]+@|__[A-Z][A-Z0-9_]
 // Detect tells FPM's files from other INI files by the keys that only FPM has, and from scripts,
 // texts and templates by their lines: most of an FPM file's are settings.
 func Detect(data []byte) bool {
-	found, entries, problems := false, 0, 0
+	var found, global, daemon, listen bool
+	entries, problems := 0, 0
 	scan(&source.File{Data: data}, true, func(l line) bool {
 		switch {
 		case l.problem != nil:
 			problems++
 		case !l.header.IsZero():
+			global = strings.EqualFold(l.section, "global")
 		default:
 			entries++
 			found = found || telling(l.entry)
+			// The official image's zz-docker.conf has no more than these two.
+			daemon = daemon || global && l.entry.Key == "daemonize"
+			listen = listen || !global && l.entry.Key == "listen"
 		}
 		return true
 	})
-	return found && problems <= entries && !isTemplate(data)
+	return (found || daemon && listen) && problems <= entries && !isTemplate(data)
 }
 
 // isTemplate looks at all lines but comments.

@@ -13,6 +13,7 @@ func TestDetect(t *testing.T) {
 		"override":          "[www]\npm.max_requests = 500\n",
 		"no section":        "listen.owner = www-data\n",
 		"main":              "[global]\npid = /run/php-fpm.pid\ninclude=/etc/php/8.2/fpm/pool.d/*.conf\n",
+		"image's overlay":   "[global]\ndaemonize = no\n[www]\nlisten = 9000\n",
 		"global keys":       "[global]\nemergency_restart_threshold = 10\n",
 		"PHP values":        "[www]\nphp_admin_value[memory_limit] = 64M\n",
 		"hash comments":     "# a pool (old)\n[www]\nlisten = 9000\npm = static\n",

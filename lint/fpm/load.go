@@ -212,6 +212,9 @@ func (l *loader) include(e *Entry, depth int) {
 // address is zero where it is not known (Setting.Unknown says why) or, with an error, none.
 func (p *Pool) Listen() (address.Address, Setting, error) {
 	s := p.Get("listen")
+	if s.IsDefault && p.Master.PoolsOnly {
+		s.Unknown = "listen is set in none of the files given"
+	}
 	if s.Unknown != "" {
 		return address.Address{}, s, nil
 	}

@@ -53,7 +53,7 @@ func check(statements []*Statement) (problems []source.Problem, structural bool)
 	}
 	var walk func(list []*Statement, opaque bool)
 	walk = func(list []*Statement, opaque bool) {
-		seen := map[string]bool{}
+		var seen map[string]bool
 		for _, s := range list {
 			if strings.HasPrefix(s.Name, "\xef\xbb\xbf") {
 				report(s.NameSpan(), `unknown directive "%s"`, s.Name) // nginx does not skip a byte order mark
@@ -84,6 +84,9 @@ func check(statements []*Statement) (problems []source.Problem, structural bool)
 				report(s.ArgSpan(0), `invalid value "%s" in "%s" directive, it must be "on" or "off"`, s.Arg(0), s.Name)
 			}
 			if unique[s.Name] {
+				if seen == nil {
+					seen = map[string]bool{}
+				}
 				seen[s.Name] = true
 			}
 		}

@@ -1,6 +1,11 @@
 package nginx
 
-import "fpmlint/lint/source"
+import (
+	"regexp"
+	"strings"
+
+	"fpmlint/lint/source"
+)
 
 // Kind is what a file is, by its content.
 type Kind int
@@ -56,4 +61,34 @@ func directives(s *Statement) bool {
 		}
 	}
 	return false
+}
+
+// families are how the names of nginx's own directives begin, as far as they are not in check's
+// tables.
+var families = []string{
+	"fastcgi_", "proxy_", "uwsgi_", "scgi_", "ssl_", "gzip", "brotli", "add_header", "more_set_headers", "expires", "allow", "deny",
+	"client_", "server_", "limit_", "send", "tcp_", "keepalive", "log_", "http2", "open_file_cache", "worker_", "pid", "types_",
+	"auth_", "etag", "charset", "load_module", "default_type", "reset_", "real_ip_", "set_real_ip_from", "if_modified_since",
+}
+
+var directiveName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// Plausible says whether a file that somebody calls nginx's may be a list of directives for inside
+// a block, such as fastcgi_params: it has no fault, and some of its directives are nginx's own.
+func Plausible(data []byte) bool {
+	statements, problems := scan(&source.File{Data: data})
+	if len(problems) > 0 {
+		return false
+	}
+	found := false
+	for _, s := range statements {
+		if !directiveName.MatchString(s.Name) {
+			return false
+		}
+		found = found || simples[s.Name] || blocks[s.Name]
+		for _, f := range families {
+			found = found || strings.HasPrefix(s.Name, f)
+		}
+	}
+	return found
 }

@@ -34,6 +34,7 @@ type candidates struct {
 func search(root *source.Root, dir string) (candidates, error) {
 	c := candidates{fragments: map[nginx.Kind][]string{}}
 	n := 0
+	seen := map[string]bool{} // a file may have several names
 	var walk func(dir string) error
 	walk = func(dir string) error {
 		entries, err := root.ReadDir(dir)
@@ -58,9 +59,10 @@ func search(root *source.Root, dir string) (candidates, error) {
 				continue
 			}
 			f, err := root.Read(p)
-			if err != nil || f.Path != p && slices.Contains(c.all(), f.Path) {
+			if err != nil || seen[f.Path] {
 				continue
 			}
+			seen[f.Path] = true
 			c.add(f.Path, f.Data)
 		}
 		return nil
@@ -68,29 +70,36 @@ func search(root *source.Root, dir string) (candidates, error) {
 	return c, walk(dir)
 }
 
-func (c *candidates) all() []string {
-	out := slices.Concat(c.entries, c.fpm)
-	for _, f := range c.fragments {
-		out = append(out, f...)
-	}
-	return out
-}
-
-func (c *candidates) add(p string, data []byte) {
+// add says whether a file is one of the stack's.
+func (c *candidates) add(p string, data []byte) bool {
 	if bytes.IndexByte(data, 0) >= 0 {
-		return
+		return false
 	}
 	if fpm.Detect(data) {
 		c.fpm = append(c.fpm, p)
-		return
+		return true
 	}
 	switch kind := nginx.Detect(data); kind {
 	case nginx.KindNone:
+		return false
 	case nginx.KindEntry:
 		c.entries = append(c.entries, p)
 	default:
 		c.fragments[kind] = append(c.fragments[kind], p)
 	}
+	return true
+}
+
+// addNamed is add for a file that was given by name, and so is taken for nginx's more easily.
+func (c *candidates) addNamed(p string, data []byte) bool {
+	if c.add(p, data) {
+		return true
+	}
+	if !nginx.Plausible(data) {
+		return false
+	}
+	c.fragments[nginx.KindHTTP] = append(c.fragments[nginx.KindHTTP], p)
+	return true
 }
 
 // configName leaves out names that no daemon loads and that are large or many in repositories.
@@ -285,9 +294,7 @@ func loadFiles(files []string, o Options) (*Stack, error) {
 			}
 			continue
 		}
-		before := len(c.all())
-		c.add(f.Path, f.Data)
-		if len(c.all()) == before {
+		if !c.addNamed(f.Path, f.Data) {
 			return nil, fmt.Errorf("%s: %w", name, errUnrecognised)
 		}
 	}
@@ -348,8 +355,7 @@ func (s *Stack) addStdin(o Options) error {
 	root := source.Memory("-", map[string]string{"/<stdin>": string(data)})
 	var c candidates
 	c.fragments = map[nginx.Kind][]string{}
-	c.add("/<stdin>", data)
-	if len(c.all()) == 0 {
+	if !c.addNamed("/<stdin>", data) {
 		return fmt.Errorf("standard input: %w", errUnrecognised)
 	}
 	if err := s.addNginxCandidates(root, c); err != nil {
