@@ -1,0 +1,79 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestDebianPackages lints what the packages nginx and php-fpm install: untouched, with the
+// location for PHP enabled, and with the socket of another PHP version in it.
+func TestDebianPackages(t *testing.T) {
+	mains, _ := filepath.Glob("/etc/php/*/fpm/php-fpm.conf")
+	site, err := os.ReadFile("/etc/nginx/sites-available/default")
+	if err != nil || len(mains) == 0 || !strings.Contains(string(site), "#location ~ \\.php$ {") {
+		if os.Getenv("FPMLINT_LIVE") != "" {
+			t.Fatal("the packages nginx and php-fpm are missing")
+		}
+		t.Skip("Debian's packages nginx and php-fpm are not installed as they come")
+	}
+	version := strings.Split(mains[len(mains)-1], "/")[3]
+	uncomment := func(socket string) string {
+		before, rest, _ := strings.Cut(string(site), "\t#location ~ \\.php$ {\n")
+		_, after, _ := strings.Cut(rest, "\t#}\n")
+		return before + "\tlocation ~ \\.php$ {\n\t\tinclude snippets/fastcgi-php.conf;\n\t\tfastcgi_pass unix:" + socket + ";\n\t}\n" + after
+	}
+	for name, c := range map[string]struct {
+		site   string
+		errors int
+	}{
+		"untouched":    {string(site), 0},
+		"PHP enabled":  {uncomment("/run/php/php" + version + "-fpm.sock"), 0},
+		"after update": {uncomment("/run/php/php5.6-fpm.sock"), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			for _, p := range []string{"/etc/nginx", "/etc/php", "/etc/passwd", "/etc/group", "/usr/sbin/nginx", "/usr/sbin/php-fpm" + version} {
+				if out, err := exec.Command("sh", "-c", `mkdir -p "$2" && cp -a "$1" "$2"`, "sh", p, filepath.Join(root, filepath.Dir(p))).CombinedOutput(); err != nil {
+					t.Fatalf("%v: %s", err, out)
+				}
+			}
+			write := filepath.Join(root, "etc/nginx/sites-available/default")
+			if err := os.WriteFile(write, []byte(c.site), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			var out, errOut strings.Builder
+			code := run(t.Context(), []string{"fpmlint", "lint", "--format", "json", root}, nil, &out, &errOut)
+			if want := min(c.errors, 1); code != want {
+				t.Errorf("exit code %d, want %d: %s", code, want, errOut.String())
+			}
+			var report struct {
+				Findings []struct {
+					Rule, Severity, Message string
+					File                    string
+					Line                    int
+				}
+				Summary map[string]int
+			}
+			if err := json.Unmarshal([]byte(out.String()), &report); err != nil {
+				t.Fatal(err)
+			}
+			if report.Summary["error"] != c.errors {
+				t.Errorf("%d errors, want %d: %v", report.Summary["error"], c.errors, report.Findings)
+			}
+			for _, f := range report.Findings {
+				if f.Severity != "error" {
+					continue
+				}
+				line := strings.Split(c.site, "\n")[f.Line-1]
+				if f.Rule != "socket-mismatch" || filepath.Base(f.File) != "default" || !regexp.MustCompile(`fastcgi_pass unix:/run/php/php5\.6`).MatchString(line) {
+					t.Errorf("the error is %s at %s:%d: %s", f.Rule, f.File, f.Line, line)
+				}
+			}
+		})
+	}
+}
