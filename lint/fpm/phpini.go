@@ -125,7 +125,7 @@ func (i *phpIni) read(f *source.File, version string) {
 			if l.problem.Span.Start < resume || !strings.HasPrefix(l.problem.Message, "PHP:") {
 				return true // a name without a value is none to PHP either
 			}
-			if f.Data[l.problem.Span.Start] != '"' {
+			if !bytes.HasPrefix(f.Data[l.problem.Span.Start:], []byte{'"'}) {
 				return false
 			}
 			if resume = closingQuote(f.Data, l.problem.Span.Start); resume == 0 {
