@@ -21,6 +21,9 @@ type File struct {
 	// Display is the path to print: on disk, relative to the working directory when below it.
 	// For a dump or a snapshot it is the path inside, after the snapshot's name.
 	Display string
+	// Disk is where the file lies on disk: its absolute real path; "" for a snapshot, a dump or
+	// standard input.
+	Disk string
 	// Data holds the bytes. Nobody may change them.
 	Data []byte
 	// Mode is the file's mode; zero where it is unknown (standard input, a dump).

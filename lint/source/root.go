@@ -36,6 +36,7 @@ type Root struct {
 	Name string
 
 	back    backend
+	disk    string // the absolute directory, "" in memory
 	display func(path string) string
 	live    bool
 	mounts  []mount
@@ -50,7 +51,10 @@ type Root struct {
 type mount struct{ prefix, target string }
 
 // Dir opens a directory as a root. "/" is this machine.
-func Dir(dir string) (*Root, error) {
+func Dir(dir string) (*Root, error) { return DirWith(dir, nil) }
+
+// DirWith opens a directory as it would be with an overlay's contents.
+func DirWith(dir string, o Overlay) (*Root, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
@@ -66,7 +70,8 @@ func Dir(dir string) (*Root, error) {
 		return nil, &fs.PathError{Op: "open", Path: dir, Err: errors.New("not a directory")}
 	}
 	wd, _ := os.Getwd()
-	r := newRoot(dir, disk(abs))
+	r := newRoot(dir, disk(abs).under(o))
+	r.disk = abs
 	r.live = abs == "/"
 	below := strings.TrimSuffix(wd, "/") + "/"
 	r.display = func(p string) string {
@@ -88,6 +93,10 @@ func newRoot(name string, b backend) *Root {
 
 // Live says whether the root is this machine.
 func (r *Root) Live() bool { return r.live }
+
+// Disk is the directory on disk that the root is, absolute and with links resolved; "" for a
+// snapshot, a dump or standard input.
+func (r *Root) Disk() string { return r.disk }
 
 // Display is how a path inside the root is printed: where it lies on disk, relative to the
 // working directory when below it.
@@ -260,7 +269,11 @@ func (r *Root) load(real string, info fs.FileInfo) (*File, error) {
 	if err != nil {
 		return fail(err)
 	}
-	return &File{Path: real, Display: r.Display(real), Data: data, Mode: info.Mode()}, nil
+	f := &File{Path: real, Display: r.Display(real), Data: data, Mode: info.Mode()}
+	if r.disk != "" {
+		f.Disk = filepath.Join(r.disk, real)
+	}
+	return f, nil
 }
 
 func readable(info fs.FileInfo) error {

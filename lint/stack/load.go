@@ -32,6 +32,8 @@ type Options struct {
 	NginxConf, FPMConf []string
 	// RAM, Reserve and WorkerRSS are facts given by the user, in bytes; 0 is not given.
 	RAM, Reserve, WorkerRSS int64
+	// Overlay holds contents that files on disk are to have.
+	Overlay source.Overlay
 	// Stdin is read for the path "-".
 	Stdin io.Reader
 }
@@ -92,7 +94,7 @@ func loadSplit(o Options) (*Stack, error) {
 		if dir == "" {
 			continue
 		}
-		root, err := source.Dir(dir)
+		root, err := source.DirWith(dir, o.Overlay)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +109,7 @@ func loadSplit(o Options) (*Stack, error) {
 
 // loadRoot reads a directory with a root-like layout, "/" for this machine.
 func loadRoot(dir string, o Options) (*Stack, error) {
-	root, err := source.Dir(dir)
+	root, err := source.DirWith(dir, o.Overlay)
 	if err != nil {
 		return nil, err
 	}

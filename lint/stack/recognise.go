@@ -209,7 +209,7 @@ func (s *Stack) addFPMCandidates(root *source.Root, c candidates) error {
 // loadRepository reads a directory whose layout is its owner's: files are told by content, and
 // the paths under which they are deployed are guessed from the directories they lie in.
 func loadRepository(dir string, o Options) (*Stack, error) {
-	root, err := source.Dir(dir)
+	root, err := source.DirWith(dir, o.Overlay)
 	if err != nil {
 		return nil, err
 	}
@@ -374,7 +374,7 @@ var systemDirs = []string{"/etc/", "/usr/local/etc/", "/usr/local/nginx/", "/usr
 
 func rootFor(name string, o Options) (*source.Root, error) {
 	if o.Root != "" {
-		return source.Dir(o.Root)
+		return source.DirWith(o.Root, o.Overlay)
 	}
 	abs, err := filepath.Abs(name)
 	if err != nil {
@@ -382,15 +382,15 @@ func rootFor(name string, o Options) (*source.Root, error) {
 	}
 	for _, dir := range systemDirs {
 		if strings.HasPrefix(abs, dir) {
-			return source.Dir("/")
+			return source.DirWith("/", o.Overlay)
 		}
 	}
 	for dir := filepath.Dir(abs); ; dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
-			return source.Dir(dir)
+			return source.DirWith(dir, o.Overlay)
 		}
 		if dir == filepath.Dir(dir) {
-			return source.Dir(filepath.Dir(abs))
+			return source.DirWith(filepath.Dir(abs), o.Overlay)
 		}
 	}
 }
