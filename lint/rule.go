@@ -15,8 +15,8 @@ type Rule struct {
 	ID string
 	// Severity is that of the rule's findings unless a finding says otherwise.
 	Severity Severity
-	// Family groups rules in lists: connectivity, start, capacity, crashes, time, buffers,
-	// requests, exposure.
+	// Family groups rules in lists: start, connectivity, capacity, crashes, time, buffers,
+	// requests, exposure, observability, edge.
 	Family string
 	// Summary says in one line what the rule finds.
 	Summary string

@@ -7,23 +7,39 @@ import (
 	"fpmlint/lint"
 )
 
-// all lists the rules in catalogue order: where two fixes overlap, the first rule's wins.
+// all lists the rules in catalogue order, family by family: where two fixes overlap, the first rule's
+// wins.
 var all = []lint.Rule{
+	// start
 	NginxSyntax,
 	FPMSyntax,
 	FPMConfig,
+
+	// connectivity
 	SocketMismatch,
 	ListenPermissions,
-	SocketWorldWritable,
 	ListenConflict,
 	KeepalivePinsWorkers,
+
+	// capacity
 	MaxChildrenMemory,
+
+	// crashes
 	EmergencyRestart,
+
+	// time
 	LowReadTimeout,
 	TimeoutOrder,
+
+	// buffers
 	LowHeaderBuffer,
 	BusyBuffers,
+
+	// requests
 	ScriptFilename,
+
+	// exposure
+	SocketWorldWritable,
 	FPMExposed,
 }
 

@@ -288,7 +288,7 @@ func compareGolden(t *testing.T, a *txtar.Archive, dir string, result *lint.Resu
 var headings = []string{"What it finds", "Why it breaks", "Severity", "Bad", "Good", "Fix", "When to ignore", "Options", "Sources"}
 
 // TestDocumentation runs the examples of each rule's page: the bad one is flagged, the good one is
-// clean, and where there is a fix it makes the bad one clean.
+// clean, and where there is a fix it turns the one into the other.
 func TestDocumentation(t *testing.T) {
 	for _, r := range rules.All() {
 		t.Run(r.ID, func(t *testing.T) {
@@ -328,6 +328,15 @@ func TestDocumentation(t *testing.T) {
 			if left := check(t, bad, dir, []lint.Rule{r}).Findings; len(left) > 0 {
 				t.Errorf("the fix leaves: %s", left[0].Message)
 			}
+			for _, f := range good.Files {
+				got, err := os.ReadFile(filepath.Join(dir, f.Name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(string(f.Data), string(got)); diff != "" {
+					t.Errorf("the fix does not turn the bad %s into the good one (-good +got):\n%s", f.Name, diff)
+				}
+			}
 		})
 	}
 }
@@ -338,7 +347,7 @@ func TestCatalogue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ids []string
+	ids := []string{"README.md"}
 	for _, r := range rules.All() {
 		ids = append(ids, r.ID+".md")
 		if r.Severity < lint.Info || r.Severity > lint.Error || r.Family == "" || r.Summary == "" || r.Check == nil {

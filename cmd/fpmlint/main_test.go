@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,27 +47,45 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// TestReadme runs the README's session and holds its table of rules to the rules.
+var update = flag.Bool("update", false, "rewrite the README's session and the tables of rules")
+
+// TestReadme runs the README's sessions, and holds its table of rules and rules/README.md to the
+// rules. With -update it writes them.
 func TestReadme(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir(root)
-	readme, err := os.ReadFile("README.md")
+	readme := read(t, "README.md")
+	session := regexp.MustCompile("(?s)```console\n\\$ go run ./cmd/fpmlint (.*?)\n(.*?)```")
+	if !session.MatchString(readme) {
+		t.Fatal("README.md has no session")
+	}
+	now := session.ReplaceAllStringFunc(readme, func(block string) string {
+		args := session.FindStringSubmatch(block)[1]
+		var out, errs strings.Builder
+		run(context.Background(), append([]string{"fpmlint"}, strings.Fields(args)...), nil, &out, &errs)
+		return "```console\n$ go run ./cmd/fpmlint " + args + "\n" + out.String() + errs.String() + "```"
+	})
+	now = regexp.MustCompile(`(?m)^\| family \| rules \|\n(\|.*\n)+`).ReplaceAllLiteralString(now, rules.Index())
+	for name, text := range map[string]string{"README.md": now, "rules/README.md": rules.Markdown()} {
+		if *update {
+			if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff(text, read(t, name)); diff != "" {
+			t.Errorf("%s is not what the commands print; go test ./cmd/fpmlint -run Readme -update writes it:\n%s", name, diff)
+		}
+	}
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := regexp.MustCompile("(?s)```console\n\\$ go run ./cmd/fpmlint (.*?)\n(.*?)```").FindSubmatch(readme)
-	if m == nil {
-		t.Fatal("README.md has no session")
-	}
-	var out, errs strings.Builder
-	run(context.Background(), append([]string{"fpmlint"}, strings.Fields(string(m[1]))...), nil, &out, &errs)
-	if diff := cmp.Diff(out.String()+errs.String(), string(m[2])); diff != "" {
-		t.Errorf("the README's session is not what the command prints (-command +README):\n%s", diff)
-	}
-	if !strings.Contains(string(readme), rules.Markdown()) {
-		t.Error("the README's table of rules is not what `fpmlint rules --format markdown` prints")
-	}
+	return string(data)
 }

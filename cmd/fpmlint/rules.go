@@ -37,8 +37,13 @@ func rulesCommand() *cli.Command {
 
 func listRules(c *cli.Context) error {
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
+	family := ""
 	for _, r := range rules.All() {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", r.ID, r.Severity, r.Summary) //nolint:errcheck // Flush returns it
+		if r.Family != family {
+			fmt.Fprintf(w, "%s:\n", r.Family) //nolint:errcheck // Flush returns it
+			family = r.Family
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\n", r.ID, r.Severity, r.Summary) //nolint:errcheck // Flush returns it
 	}
 	return w.Flush()
 }

@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"bytes"
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -63,14 +64,14 @@ func (d *Statement) setArgs(args string) []source.Edit {
 	return []source.Edit{{Span: span, NewText: args}}
 }
 
-// kin is the directive below which a new one goes: the hand-off itself for what belongs to it,
-// else the last one of the same module, else the last of the block's own file.
+// kin is the directive below which a new one goes: the last of its closest relatives by name, such
+// as fastcgi_buffer_size for fastcgi_buffers; else the hand-off itself for what belongs to it, else
+// the last of the same module, else the last of the block's own file.
 func (s *Scope) kin(name string) *Statement {
-	module, _, _ := strings.Cut(name, "_")
-	if pass := s.Find(module + "_pass"); pass != nil {
-		return pass
-	}
-	var same, any *Statement
+	module, topic, _ := strings.Cut(name, "_")
+	topic, _, _ = strings.Cut(topic, "_")
+	relative := module + "_" + strings.TrimSuffix(topic, "s")
+	var closest, same, any *Statement
 	for _, d := range s.Directives {
 		if s.Statement != nil && d.Src != s.Statement.Src {
 			continue
@@ -79,11 +80,11 @@ func (s *Scope) kin(name string) *Statement {
 		if strings.HasPrefix(d.Name, module+"_") {
 			same = d
 		}
+		if topic != "" && strings.HasPrefix(d.Name, relative) {
+			closest = d
+		}
 	}
-	if same != nil {
-		return same
-	}
-	return any
+	return cmp.Or(closest, s.Find(module+"_pass"), same, any)
 }
 
 // commentedOut finds a comment that holds the directive, in the block's own text and in none of
