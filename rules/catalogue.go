@@ -28,8 +28,11 @@ var all = []lint.Rule{
 	EmergencyRestart,
 
 	// time
+	ReadTimeoutZero,
 	LowReadTimeout,
 	TimeoutOrder,
+	ConnectTimeout,
+	EdgeTimeout,
 
 	// buffers
 	LowHeaderBuffer,
@@ -41,6 +44,9 @@ var all = []lint.Rule{
 	// exposure
 	SocketWorldWritable,
 	FPMExposed,
+
+	// edge
+	CloudflareRanges,
 }
 
 // All returns the rules in catalogue order.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"fpmlint/lint/fpm"
 	"fpmlint/lint/source"
@@ -69,3 +70,6 @@ func size(n int64) string {
 	}
 	return strconv.FormatInt(n, 10) + " bytes"
 }
+
+// seconds writes a time as nginx's own files mostly do.
+func seconds(d time.Duration) string { return itoa(int(d/time.Second)) + "s" }

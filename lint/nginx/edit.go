@@ -64,6 +64,26 @@ func (d *Statement) setArgs(args string) []source.Edit {
 	return []source.Edit{{Span: span, NewText: args}}
 }
 
+// RemoveEdits take a directive out, with its line where nothing else stands on it.
+func (d *Statement) RemoveEdits() []source.Edit {
+	f, start, end := d.Src, int(d.Start), int(d.End)
+	first, from := f.Line(f.Position(start).Line)
+	last, lastStart := f.Line(f.Position(end - 1).Line)
+	before, behind := first[:start-from], last[end-lastStart:]
+	switch {
+	case len(bytes.TrimSpace(before)) > 0: // it ends a line: the space before it goes too
+		start -= len(before) - len(bytes.TrimRight(before, " \t"))
+	case len(bytes.TrimSpace(behind)) > 0: // something follows it
+		end += len(behind) - len(bytes.TrimLeft(behind, " \t"))
+	default:
+		start, end = from, lastStart+len(last)
+		if i := bytes.IndexByte(f.Data[end:], '\n'); i >= 0 {
+			end += i + 1
+		}
+	}
+	return []source.Edit{{Span: f.Span(start, end)}}
+}
+
 // kin is the directive below which a new one goes: the last of its closest relatives by name, such
 // as fastcgi_buffer_size for fastcgi_buffers; else the hand-off itself for what belongs to it, else
 // the last of the same module, else the last of the block's own file.
