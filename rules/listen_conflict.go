@@ -2,13 +2,11 @@ package rules
 
 import (
 	_ "embed"
-	"errors"
 	"fmt"
 
 	"fpmlint/lint"
 	"fpmlint/lint/address"
 	"fpmlint/lint/fpm"
-	"fpmlint/lint/nginx"
 	"fpmlint/lint/source"
 )
 
@@ -48,7 +46,11 @@ func checkListenConflict(p *lint.Pass) {
 	}
 	pools := len(all)
 	if !p.Stack.Split {
-		all = append(all, nginxListeners(p.Stack.Nginx)...)
+		for _, l := range p.Stack.Listens {
+			if l.Statement != nil {
+				all = append(all, listener{"nginx", l.Address, l.Statement.Span(), nil})
+			}
+		}
 	}
 	// Listeners meet on a socket's path or on a port: compare within those only.
 	groups := map[address.Address][]int{}
@@ -64,10 +66,15 @@ func checkListenConflict(p *lint.Pass) {
 	}
 }
 
-// collide says whether two listeners exclude each other. An address and "every address" do: the
-// second bind fails with EADDRINUSE.
+// collide says whether two listeners exclude each other. An address and "every address" of its
+// family do: the second bind fails with EADDRINUSE.
 func collide(a, b address.Address) bool {
-	return a.IsUnix() || a.Host == b.Host || a.Host == "" || b.Host == ""
+	return a.IsUnix() || a.Host == b.Host || a.Host == "" || b.Host == "" || every(a, b) || every(b, a)
+}
+
+// every says whether a stands for every address of b's family.
+func every(a, b address.Address) bool {
+	return b.IsIP() && (a.Host == "0.0.0.0" && !b.IsIPv6() || a.Host == "::" && b.IsIPv6())
 }
 
 func reportConflict(p *lint.Pass, first, second listener) {
@@ -85,40 +92,4 @@ func reportConflict(p *lint.Pass, first, second listener) {
 		f.Help = "give each listener an address of its own, or remove the PHP version that is not used: the second one to start fails"
 	}
 	p.Report(f)
-}
-
-func nginxListeners(configs []*nginx.Config) []listener {
-	var out []listener
-	for _, c := range configs {
-		seen := map[address.Address]bool{}
-		for scope := range c.Scopes {
-			if scope.Kind != "server" {
-				continue
-			}
-			for _, l := range scope.FindAll("listen") {
-				addr, ok := nginxListen(l.Arg(0))
-				if ok && !seen[addr] {
-					seen[addr] = true
-					out = append(out, listener{"nginx", addr, l.Span(), nil})
-				}
-			}
-		}
-	}
-	return out
-}
-
-// nginxListen reads a listen directive's address: a bare port is every address, a bare host is
-// port 80 (ngx_http_core_listen).
-func nginxListen(text string) (address.Address, bool) {
-	if isNumber(text) {
-		text = "*:" + text
-	}
-	a, err := address.ParseConnect(text)
-	if errors.Is(err, address.ErrNoPort) {
-		a.Port, err = 80, nil
-	}
-	if a.Host == "0.0.0.0" || a.Host == "::" {
-		a.Host = ""
-	}
-	return a, err == nil
 }

@@ -214,6 +214,30 @@ func (a Address) Reaches(listen Address) Match {
 	return Unknown
 }
 
+// ReachesFamily is Reaches for a listener whose host 0.0.0.0 stands for every IPv4 address, ::
+// for every IPv6 address, and "" for both.
+func (a Address) ReachesFamily(listen Address) Match {
+	if a.IsUnix() || listen.IsUnix() || listen.Host != "0.0.0.0" && listen.Host != "::" {
+		return a.Reaches(listen)
+	}
+	if a.Port != listen.Port {
+		return No
+	}
+	if a.Host == "localhost" {
+		return Partly
+	}
+	ip, err := netip.ParseAddr(a.Host)
+	switch {
+	case err != nil:
+		return Unknown
+	case ip.Is4() != (listen.Host == "0.0.0.0"):
+		return No
+	case a.IsLoopback():
+		return Yes
+	}
+	return Unknown
+}
+
 // IsLoopback says whether a connection to the address stays on the host: 127.0.0.0/8, ::1,
 // localhost, and 0.0.0.0 or ::, which connect to the host itself.
 func (a Address) IsLoopback() bool {
@@ -222,6 +246,9 @@ func (a Address) IsLoopback() bool {
 
 // IsIP says whether the host is a literal IP address.
 func (a Address) IsIP() bool { return isIP(a.Host) }
+
+// IsIPv6 says whether the host is a literal IPv6 address.
+func (a Address) IsIPv6() bool { return isIP(a.Host) && strings.Contains(a.Host, ":") }
 
 func isIP(host string) bool {
 	_, err := netip.ParseAddr(host)

@@ -32,7 +32,8 @@ type Config struct {
 	Files []*File
 	// Problems are faults of grammar, includes that could not be read, and bounds.
 	Problems []source.Problem
-	// Upstreams are those in the http block, by name.
+	// Upstreams are those in the http block, by name in lower case: nginx takes PHP for php
+	// (ngx_http_upstream_add).
 	Upstreams map[string]*Upstream
 	// Fragment says that the main file is not nginx's own: it is read as inside a block.
 	Fragment bool

@@ -42,13 +42,17 @@ func upstreams(main *Scope) map[string]*Upstream {
 			if s.Kind != "upstream" || s.Statement == nil || len(s.Statement.Args) != 1 {
 				continue
 			}
-			if name := s.Statement.Arg(0); out[name] == nil {
-				out[name] = readUpstream(name, s)
+			name := s.Statement.Arg(0)
+			if key := strings.ToLower(name); out[key] == nil {
+				out[key] = readUpstream(name, s)
 			}
 		}
 	}
 	return out
 }
+
+// Upstream is the group of a name, nil if there is none.
+func (c *Config) Upstream(name string) *Upstream { return c.Upstreams[strings.ToLower(name)] }
 
 func readUpstream(name string, s *Scope) *Upstream {
 	u := &Upstream{Name: name, Scope: s}

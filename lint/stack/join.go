@@ -15,20 +15,24 @@ import (
 
 // Join finds the hand-offs of the stack's nginx side and the pools at their addresses.
 func (s *Stack) Join() {
-	j := &joiner{stack: s, listeners: listeners(s)}
-	s.Handoffs = nil
+	s.Handoffs, s.Proxied = nil, nil
+	s.Listens = nginxListens(s.Nginx)
+	j := &joiner{stack: s, listeners: listeners(s), servers: indexListens(s)}
 	s.findMissingDirs()
 	s.findParamsFiles()
 	for _, c := range s.Nginx {
 		for scope := range c.Scopes {
-			pass := scope.Find("fastcgi_pass")
-			if pass == nil || len(pass.Args) != 1 {
-				continue
+			if pass := scope.Find("fastcgi_pass"); pass != nil && len(pass.Args) == 1 {
+				h := &Handoff{Scope: scope, Config: c, Pass: pass}
+				j.backends(h)
+				h.PHP = isPHP(h)
+				s.Handoffs = append(s.Handoffs, h)
 			}
-			h := &Handoff{Scope: scope, Config: c, Pass: pass}
-			j.backends(h)
-			h.PHP = isPHP(h)
-			s.Handoffs = append(s.Handoffs, h)
+			if pass := scope.Find("proxy_pass"); pass != nil && len(pass.Args) == 1 && inHTTP(scope) {
+				h := &Handoff{Scope: scope, Config: c, Pass: pass}
+				j.proxied(h)
+				s.Proxied = append(s.Proxied, h)
+			}
 		}
 	}
 }
@@ -36,6 +40,7 @@ func (s *Stack) Join() {
 type joiner struct {
 	stack     *Stack
 	listeners *Listeners
+	servers   listenIndex
 }
 
 func (j *joiner) backends(h *Handoff) {
@@ -45,41 +50,47 @@ func (j *joiner) backends(h *Handoff) {
 		values, h.Unknown = h.Scope.Values(text, span)
 	}
 	for _, v := range values {
-		h.Backends = append(h.Backends, j.resolve(h.Config, v.Text, v.Span)...)
+		for _, b := range j.resolve(h.Config, v.Text, v.Span) {
+			if b.Err == nil {
+				j.match(b)
+			}
+			h.Backends = append(h.Backends, b)
+		}
 	}
 }
 
 // resolve turns one value of a pass into addresses, through the upstream of that name if there is one.
 func (j *joiner) resolve(c *nginx.Config, text string, span source.Span) []*Backend {
-	if u := c.Upstreams[text]; u != nil {
-		var out []*Backend
-		for _, server := range u.Servers {
-			b := j.backend(server.Text, server.Span)
-			b.Upstream, b.Server = u, server
-			if errors.Is(b.Err, address.ErrNoPort) {
-				// ngx_http_upstream_server: the default port is 80, for FastCGI too.
-				b.Err = nil
-				b.Address.Port = 80
-				j.match(b)
-			}
-			out = append(out, b)
-		}
-		return out
+	u := c.Upstream(text)
+	if u == nil {
+		return []*Backend{newBackend(text, span)}
 	}
-	return []*Backend{j.backend(text, span)}
+	out := make([]*Backend, 0, len(u.Servers))
+	for _, server := range u.Servers {
+		b := newBackend(server.Text, server.Span)
+		b.Upstream, b.Server = u, server
+		b.takePort(80) // ngx_http_upstream_server, for FastCGI too
+		out = append(out, b)
+	}
+	return out
 }
 
-func (j *joiner) backend(text string, span source.Span) *Backend {
+func newBackend(text string, span source.Span) *Backend {
 	b := &Backend{Text: text, Span: span}
 	b.Address, b.Err = address.ParseConnect(text)
-	if b.Err == nil {
-		j.match(b)
-	}
 	return b
 }
 
+// takePort gives an address without a port the default one.
+func (b *Backend) takePort(port int) {
+	if errors.Is(b.Err, address.ErrNoPort) {
+		b.Err, b.DefaultPort = nil, true
+		b.Address.Port = port
+	}
+}
+
 func (j *joiner) match(b *Backend) {
-	b.Pools = j.listeners.At(b.Address)
+	b.Pools, b.Listens = j.listeners.At(b.Address), j.servers.at(b.Address)
 	if len(b.Pools) == 0 || b.Pools[0].Match == address.Unknown {
 		b.External = j.external(b)
 	}
@@ -103,12 +114,8 @@ func (j *joiner) external(b *Backend) string {
 	if name := other(a); name != "" {
 		return name + " is not PHP-FPM"
 	}
-	if a.IsUnix() {
-		for _, c := range s.Nginx {
-			if listensUnix(c, a) {
-				return "nginx itself listens there"
-			}
-		}
+	if a.IsUnix() && len(b.Listens) > 0 {
+		return "nginx itself listens there"
 	}
 	for _, m := range s.Masters {
 		if !m.Complete() {
@@ -130,20 +137,6 @@ func other(a address.Address) string {
 		}
 	}
 	return ""
-}
-
-func listensUnix(c *nginx.Config, a address.Address) bool {
-	for scope := range c.Scopes {
-		if scope.Kind != "server" {
-			continue
-		}
-		for _, l := range scope.FindAll("listen") {
-			if got, err := address.ParseConnect(l.Arg(0)); err == nil && got == a {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // isPHP looks for a sign that a hand-off's requests are for PHP.

@@ -31,6 +31,11 @@ type Stack struct {
 
 	// Handoffs are all places where nginx passes requests to FastCGI, in textual order.
 	Handoffs []*Handoff
+	// Proxied are all places where nginx passes requests to HTTP servers (proxy_pass), in textual
+	// order.
+	Proxied []*Handoff
+	// Listens are the addresses at which nginx itself listens, each once for each nginx.
+	Listens []*Listen
 	// MissingDirs are the directories of pools' sockets that are not there. Only this machine's
 	// are known: a snapshot lacks what is made at boot.
 	MissingDirs map[*fpm.Pool]string
@@ -80,12 +85,12 @@ func (s *Stack) Differs(f *source.File) string {
 // prefix; "" where there is none.
 func (s *Stack) ParamsFile(c *nginx.Config) string { return s.paramsFiles[c] }
 
-// Handoff is one place where nginx passes requests to PHP-FPM.
+// Handoff is one place where nginx passes requests to PHP-FPM or, in Proxied, to an HTTP server.
 type Handoff struct {
 	// Scope is the location, or the if or limit_except in it, in which the pass stands.
 	Scope  *nginx.Scope
 	Config *nginx.Config
-	// Pass is the fastcgi_pass directive.
+	// Pass is the fastcgi_pass or proxy_pass directive.
 	Pass *nginx.Statement
 	// Backends are the addresses that the pass can lead to.
 	Backends []*Backend
@@ -109,8 +114,13 @@ type Backend struct {
 	// Upstream and Server are set where the address stands in an upstream block.
 	Upstream *nginx.Upstream
 	Server   *nginx.UpstreamServer
+	// DefaultPort says that no port is written and the address has the default one: 80 for a
+	// server of an upstream, that of the scheme for a proxy_pass.
+	DefaultPort bool
 	// Pools are those that listen there.
 	Pools []PoolMatch
+	// Listens are nginx's own listeners there.
+	Listens []ListenMatch
 	// External says why this stack cannot tell who listens there; "" when it can.
 	External string
 }
