@@ -82,6 +82,8 @@ type Finding struct {
 	Handoffs []*stack.Handoff
 	// Fix mends the fault; nil where there is none.
 	Fix *Fix
+	// Fingerprint names the finding across runs, unrelated edits and checkouts. Run fills it in.
+	Fingerprint string
 }
 
 // Fix is a set of edits that belong together.

@@ -68,6 +68,7 @@ func Run(ctx context.Context, stacks []*stack.Stack, rules []Rule) (*Result, err
 			cmp.Compare(a.Message, b.Message),
 		)
 	})
+	fingerprint(r.Findings)
 	return r, nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -46,7 +47,7 @@ func loadFlags() []cli.Flag {
 
 func lintFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "format", Usage: "`FORMAT`[=FILE]: text or json (repeatable)"},
+		&cli.StringSliceFlag{Name: "format", Usage: "`FORMAT`[=FILE]: " + strings.Join(formatNames(), ", ") + " (repeatable)"},
 		&cli.StringFlag{Name: "output", Usage: "write the report to `FILE`"},
 		&cli.StringFlag{Name: "fail-on", Value: "error", Usage: "exit with 1 from this severity on: error, warning, info or never"},
 		&cli.BoolFlag{Name: "strict", Usage: "a skip counts as an error"},
@@ -75,7 +76,7 @@ func runLint(c *cli.Context) error {
 		return err
 	}
 	for _, o := range outputs {
-		if err := o.print(c, result); err != nil {
+		if err := o.print(c, result, chosen); err != nil {
 			return err
 		}
 	}
@@ -169,6 +170,14 @@ func chooseRules(selected, ignored string) ([]lint.Rule, error) {
 // output is one report: a format and the file it goes to, "" for standard output.
 type output struct{ format, file string }
 
+func formatNames() []string {
+	var names []string
+	for _, f := range report.Formats {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
 func parseOutputs(c *cli.Context) ([]output, error) {
 	formats := c.StringSlice("format")
 	if len(formats) == 0 {
@@ -177,8 +186,8 @@ func parseOutputs(c *cli.Context) ([]output, error) {
 	var out []output
 	for _, f := range formats {
 		format, file, _ := strings.Cut(f, "=")
-		if format != "text" && format != "json" {
-			return nil, fmt.Errorf("--format: unknown format %q%s", format, didYouMean(format, []string{"text", "json"}))
+		if !slices.Contains(formatNames(), format) {
+			return nil, fmt.Errorf("--format: unknown format %q%s", format, didYouMean(format, formatNames()))
 		}
 		if file == "" {
 			file = c.String("output")
@@ -196,26 +205,23 @@ func parseOutputs(c *cli.Context) ([]output, error) {
 	return out, nil
 }
 
-func (o output) print(c *cli.Context, r *lint.Result) error {
+func (o output) print(c *cli.Context, r *lint.Result, chosen []lint.Rule) error {
 	if o.file == "" {
-		return o.write(c, c.App.Writer, r)
+		return o.write(c, c.App.Writer, r, chosen)
 	}
 	f, err := os.Create(o.file)
 	if err != nil {
 		return err
 	}
-	if err := o.write(c, f, r); err != nil {
-		f.Close() //nolint:errcheck // the first error counts
-		return err
-	}
-	return f.Close()
+	return errors.Join(o.write(c, f, r, chosen), f.Close())
 }
 
-func (o output) write(c *cli.Context, w io.Writer, r *lint.Result) error {
-	if o.format == "json" {
-		return report.JSON(w, r, report.Tool{Name: "fpmlint", Version: version()})
-	}
-	return report.Text(w, r, report.Options{Color: colored(c, w), Quiet: c.Bool("quiet")})
+func (o output) write(c *cli.Context, w io.Writer, r *lint.Result, chosen []lint.Rule) error {
+	i := slices.IndexFunc(report.Formats, func(f report.Format) bool { return f.Name == o.format })
+	return report.Formats[i].Write(w, r, report.Options{
+		Color: colored(c, w), Quiet: c.Bool("quiet"),
+		Tool: report.Tool{Name: "fpmlint", Version: version()}, Rules: chosen,
+	})
 }
 
 // colored says whether to colour: on a terminal, unless NO_COLOR is set (no-color.org).

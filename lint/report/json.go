@@ -1,22 +1,17 @@
 package report
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
+	_ "embed"
 	"io"
-	"strings"
+	"unicode/utf8"
 
 	"fpmlint/lint"
-	"fpmlint/lint/source"
 )
 
-// Tool names the program in reports.
-type Tool struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-}
+// Schema is the JSON Schema of what JSON prints.
+//
+//go:embed schema.json
+var Schema []byte
 
 type document struct {
 	Version  int       `json:"version"`
@@ -101,7 +96,7 @@ func JSON(w io.Writer, r *lint.Result, tool Tool) error {
 		Summary: summary{Error: r.Count(lint.Error), Warning: r.Count(lint.Warning), Info: r.Count(lint.Info)},
 	}
 	for _, s := range r.Stacks {
-		js := stackJS{Name: s.Name, Root: s.RootName, Handoffs: len(s.Handoffs), Pools: len(s.Pools())}
+		js := stackJS{Name: valid(s.Name), Root: valid(s.RootName), Handoffs: len(s.Handoffs), Pools: len(s.Pools())}
 		for _, c := range s.Nginx {
 			js.NginxFiles += len(c.Files)
 		}
@@ -110,67 +105,61 @@ func JSON(w io.Writer, r *lint.Result, tool Tool) error {
 		}
 		d.Stacks = append(d.Stacks, js)
 	}
-	seen := map[string]int{}
 	for i := range r.Findings {
-		d.Findings = append(d.Findings, findingJS(&r.Findings[i], seen))
+		d.Findings = append(d.Findings, findingJS(&r.Findings[i]))
 	}
 	for _, s := range r.Skipped {
-		d.Skipped = append(d.Skipped, skip(s))
+		d.Skipped = append(d.Skipped, skip{s.Rule, valid(s.Stack), valid(s.Reason)})
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(d)
+	return encode(w, d)
 }
 
-func findingJS(f *lint.Finding, seen map[string]int) finding {
-	p, end := f.Span.Position(), f.Span.EndPosition()
+func findingJS(f *lint.Finding) finding {
+	at := placeOf(f.Span)
 	js := finding{
-		Rule: f.Rule, Severity: f.Severity, Stack: f.Stack, Message: f.Message, Help: f.Help,
-		File: f.Span.File.Display, Line: p.Line, Column: p.Column, EndLine: end.Line, EndColumn: end.Column,
-		Related: []related{}, Handoffs: []handoff{}, Fingerprint: fingerprint(f, seen),
+		Rule: f.Rule, Severity: f.Severity, Stack: valid(f.Stack), Message: valid(f.Message), Help: valid(f.Help),
+		File: valid(at.file), Line: at.line, Column: at.column, EndLine: at.endLine, EndColumn: at.endColumn,
+		Related: []related{}, Handoffs: []handoff{}, Fix: fixJS(f.Fix), Fingerprint: f.Fingerprint,
 	}
 	for _, r := range f.Related {
-		if r.Span.IsZero() {
-			continue
+		if !r.Span.IsZero() {
+			at := placeOf(r.Span)
+			js.Related = append(js.Related, related{valid(at.file), at.line, at.column, valid(r.Message)})
 		}
-		at := r.Span.Position()
-		js.Related = append(js.Related, related{r.Span.File.Display, at.Line, at.Column, r.Message})
 	}
 	for _, h := range f.Handoffs {
-		s := h.Pass.Span()
-		js.Handoffs = append(js.Handoffs, handoff{s.File.Display, s.Position().Line, h.Scope.Label()})
-	}
-	if f.Fix != nil {
-		js.Fix = fixJS(f.Fix)
+		at := placeOf(h.Pass.Span())
+		js.Handoffs = append(js.Handoffs, handoff{valid(at.file), at.line, valid(h.Scope.Label())})
 	}
 	return js
 }
 
+// fixJS is nil where there is no fix, or where JSON cannot hold its bytes.
 func fixJS(f *lint.Fix) *fix {
-	js := &fix{Applicability: "unsafe", Description: f.Description, Edits: []edit{}}
-	if f.Safe {
-		js.Applicability = "safe"
+	if f == nil || !textual(f) {
+		return nil
 	}
+	js := &fix{Applicability: applicability(f), Description: valid(f.Description), Edits: []edit{}}
 	for _, e := range f.Edits {
 		js.Edits = append(js.Edits, edit{e.Span.File.Display, e.Span.Start, e.Span.End, e.NewText})
 	}
 	return js
 }
 
-// fingerprint names a finding so that it is known again after unrelated edits: by the rule, the
-// path inside the root, what the flagged text says and where it stands, not by its line.
-// Equal ones are counted.
-func fingerprint(f *lint.Finding, seen map[string]int) string {
-	label := ""
-	if len(f.Handoffs) > 0 {
-		label = f.Handoffs[0].Scope.Label()
+// textual says whether all that a fix names and writes is UTF-8: a program that applied the fix
+// from a report would otherwise write something else.
+func textual(f *lint.Fix) bool {
+	for _, e := range f.Edits {
+		if !utf8.ValidString(e.NewText) || !utf8.ValidString(e.Span.File.Display) {
+			return false
+		}
 	}
-	key := strings.Join([]string{f.Rule, f.Span.File.Path, label, normal(f.Span)}, "\x00")
-	n := seen[key]
-	seen[key]++
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", key, n))
-	return hex.EncodeToString(sum[:16])
+	return true
 }
 
-func normal(s source.Span) string { return strings.Join(strings.Fields(s.Text()), " ") }
+func applicability(f *lint.Fix) string {
+	if f.Safe {
+		return "safe"
+	}
+	return "unsafe"
+}

@@ -14,13 +14,6 @@ import (
 	"fpmlint/lint/source"
 )
 
-// Options say how text is printed.
-type Options struct {
-	Color bool
-	// Quiet leaves the summary out.
-	Quiet bool
-}
-
 // maxLine is the number of bytes of a source line that are shown around a span.
 const maxLine = 120
 
@@ -66,14 +59,13 @@ func (t *text) line(format string, args ...any) {
 func (t *text) finding(f *lint.Finding) {
 	paint := t.severity[f.Severity]
 	t.line("%s: %s", paint(fmt.Sprintf("%s[%s]", f.Severity, f.Rule)), t.bold(escape(f.Message)))
-	width := len(strconv.Itoa(f.Span.Position().Line))
+	width := len(strconv.Itoa(placeOf(f.Span).line))
 	for _, r := range f.Related {
-		if r.Span.File == nil {
-			continue
-		}
-		width = max(width, len(strconv.Itoa(r.Span.Position().Line)))
+		width = max(width, len(strconv.Itoa(placeOf(r.Span).line)))
 	}
-	t.frame(f.Span, width, "-->", paint, "")
+	if !f.Span.IsZero() {
+		t.frame(f.Span, width, "-->", paint, "")
+	}
 	shown := map[source.Span]bool{f.Span: true}
 	for _, r := range f.Related {
 		if !r.Span.IsZero() && !shown[r.Span] {
@@ -90,11 +82,7 @@ func (t *text) finding(f *lint.Finding) {
 		note("help", f.Help)
 	}
 	if f.Fix != nil {
-		applicability := "unsafe"
-		if f.Fix.Safe {
-			applicability = "safe"
-		}
-		note("fix", fmt.Sprintf("%s (%s)", f.Fix.Description, applicability))
+		note("fix", fmt.Sprintf("%s (%s)", f.Fix.Description, applicability(f.Fix)))
 	}
 	if !t.explained[f.Rule] {
 		t.explained[f.Rule] = true

@@ -1,0 +1,41 @@
+package report
+
+import (
+	"io"
+
+	"fpmlint/lint"
+)
+
+// Tool names the program in reports.
+type Tool struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// Options say how a report is printed.
+type Options struct {
+	// Color paints text for a terminal.
+	Color bool
+	// Quiet leaves the summary of a text out.
+	Quiet bool
+	Tool  Tool
+	// Rules are those that ran, for formats that list them.
+	Rules []lint.Rule
+}
+
+// Format is one way to print what a run found.
+type Format struct {
+	Name  string
+	Write func(io.Writer, *lint.Result, Options) error
+}
+
+// Formats are all ways to print what a run found, the default first.
+var Formats = []Format{
+	{"text", Text},
+	{"json", func(w io.Writer, r *lint.Result, o Options) error { return JSON(w, r, o.Tool) }},
+	{"sarif", SARIF},
+	{"github", GitHub},
+	{"gitlab", GitLab},
+	{"junit", JUnit},
+	{"checkstyle", Checkstyle},
+}
