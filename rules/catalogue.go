@@ -40,6 +40,9 @@ var all = []lint.Rule{
 
 	// requests
 	ScriptFilename,
+	FastcgiParams,
+	ScriptFilenameTwice,
+	FastcgiParamShadowed,
 
 	// exposure
 	SocketWorldWritable,
