@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,10 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"fpmlint/lint"
-	"fpmlint/lint/host"
 	"fpmlint/lint/report"
-	"fpmlint/lint/stack"
-	"fpmlint/rules"
 )
 
 func lintCommand() *cli.Command {
@@ -26,22 +22,8 @@ func lintCommand() *cli.Command {
 		ArgsUsage: "[PATH...]",
 		Description: "PATH is a directory, a file, a snapshot (.tar, .tar.gz, .tar.zst) or - for standard input,\n" +
 			"where nginx -T may be piped in. Without a PATH this machine is linted. Nothing is written or run.",
-		Flags:  append(loadFlags(), lintFlags()...),
+		Flags:  slices.Concat(loadFlags(), selectFlags(), lintFlags()),
 		Action: runLint,
-	}
-}
-
-func loadFlags() []cli.Flag {
-	const loading = "what is loaded"
-	return []cli.Flag{
-		&cli.StringFlag{Name: "root", Category: loading, Usage: "look absolute paths up below `DIR`"},
-		&cli.StringFlag{Name: "nginx-root", Category: loading, Usage: "`DIR` is the root of an nginx image that is apart from PHP"},
-		&cli.StringFlag{Name: "fpm-root", Category: loading, Usage: "`DIR` is the root of a PHP image that is apart from nginx"},
-		&cli.StringSliceFlag{Name: "nginx-conf", Category: loading, Usage: "nginx's main `FILE`, where it is not found by itself (repeatable)"},
-		&cli.StringSliceFlag{Name: "fpm-conf", Category: loading, Usage: "PHP-FPM's main `FILE`, likewise (repeatable)"},
-		&cli.StringFlag{Name: "ram", Category: loading, Usage: "the host's memory, such as 2G"},
-		&cli.StringFlag{Name: "reserve", Category: loading, Usage: "memory that the rest of the host needs"},
-		&cli.StringFlag{Name: "worker-rss", Category: loading, Usage: "memory of one PHP worker, such as 64M"},
 	}
 }
 
@@ -51,8 +33,6 @@ func lintFlags() []cli.Flag {
 		&cli.StringFlag{Name: "output", Usage: "write the report to `FILE`"},
 		&cli.StringFlag{Name: "fail-on", Value: "error", Usage: "exit with 1 from this severity on: error, warning, info or never"},
 		&cli.BoolFlag{Name: "strict", Usage: "a skip counts as an error"},
-		&cli.StringFlag{Name: "select", Usage: "only these `RULE,...`"},
-		&cli.StringFlag{Name: "ignore", Usage: "not these `RULE,...`"},
 		&cli.StringFlag{Name: "color", Value: "auto", Usage: "auto, always or never (NO_COLOR is honoured)"},
 		&cli.BoolFlag{Name: "quiet", Usage: "no summary"},
 	}
@@ -67,16 +47,16 @@ func runLint(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := chooseRules(c.String("select"), c.String("ignore"))
+	j, err := newJob(c)
 	if err != nil {
 		return err
 	}
-	result, err := lintStacks(c, chosen)
+	result, err := j.run(c.Context, nil)
 	if err != nil {
 		return err
 	}
 	for _, o := range outputs {
-		if err := o.print(c, result, chosen); err != nil {
+		if err := o.print(c, result, j.rules); err != nil {
 			return err
 		}
 	}
@@ -91,39 +71,6 @@ func runLint(c *cli.Context) error {
 	return nil
 }
 
-func lintStacks(c *cli.Context, chosen []lint.Rule) (*lint.Result, error) {
-	o, err := loadOptions(c)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithCancel(c.Context)
-	defer cancel()
-	stacks, err := stack.Load(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	return lint.Run(ctx, stacks, chosen)
-}
-
-func loadOptions(c *cli.Context) (o stack.Options, err error) {
-	o = stack.Options{
-		Paths: c.Args().Slice(), Root: c.String("root"), NginxRoot: c.String("nginx-root"), FPMRoot: c.String("fpm-root"),
-		NginxConf: c.StringSlice("nginx-conf"), FPMConf: c.StringSlice("fpm-conf"), Stdin: c.App.Reader,
-	}
-	for _, size := range []struct {
-		flag string
-		to   *int64
-	}{{"ram", &o.RAM}, {"reserve", &o.Reserve}, {"worker-rss", &o.WorkerRSS}} {
-		if !c.IsSet(size.flag) {
-			continue
-		}
-		if *size.to, err = host.ParseBytes(c.String(size.flag)); err != nil {
-			return o, fmt.Errorf("--%s: %w", size.flag, err)
-		}
-	}
-	return o, nil
-}
-
 func parseFailOn(text string) (lint.Severity, error) {
 	if text == "never" {
 		return 0, nil
@@ -133,38 +80,6 @@ func parseFailOn(text string) (lint.Severity, error) {
 		return 0, fmt.Errorf("--fail-on: unknown severity %q: want error, warning, info or never", text)
 	}
 	return s, nil
-}
-
-func chooseRules(selected, ignored string) ([]lint.Rule, error) {
-	all := rules.All()
-	var ids []string
-	for _, r := range all {
-		ids = append(ids, r.ID)
-	}
-	list := func(flag, text string) ([]string, error) {
-		if text == "" {
-			return nil, nil
-		}
-		names := strings.Split(text, ",")
-		for i, n := range names {
-			names[i] = strings.TrimSpace(n)
-			if !slices.Contains(ids, names[i]) {
-				return nil, fmt.Errorf("--%s: unknown rule %q%s", flag, n, didYouMean(n, ids))
-			}
-		}
-		return names, nil
-	}
-	only, err := list("select", selected)
-	if err != nil {
-		return nil, err
-	}
-	not, err := list("ignore", ignored)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(all, func(r lint.Rule) bool {
-		return only != nil && !slices.Contains(only, r.ID) || slices.Contains(not, r.ID)
-	}), nil
 }
 
 // output is one report: a format and the file it goes to, "" for standard output.

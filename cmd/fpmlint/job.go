@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"fpmlint/lint"
+	"fpmlint/lint/host"
+	"fpmlint/lint/source"
+	"fpmlint/lint/stack"
+	"fpmlint/rules"
+)
+
+// loadFlags say what is loaded; all commands that lint take them.
+func loadFlags() []cli.Flag {
+	const loading = "what is loaded"
+	return []cli.Flag{
+		&cli.StringFlag{Name: "root", Category: loading, Usage: "look absolute paths up below `DIR`"},
+		&cli.StringFlag{Name: "nginx-root", Category: loading, Usage: "`DIR` is the root of an nginx image that is apart from PHP"},
+		&cli.StringFlag{Name: "fpm-root", Category: loading, Usage: "`DIR` is the root of a PHP image that is apart from nginx"},
+		&cli.StringSliceFlag{Name: "nginx-conf", Category: loading, Usage: "nginx's main `FILE`, where it is not found by itself (repeatable)"},
+		&cli.StringSliceFlag{Name: "fpm-conf", Category: loading, Usage: "PHP-FPM's main `FILE`, likewise (repeatable)"},
+		&cli.StringFlag{Name: "ram", Category: loading, Usage: "the host's memory, such as 2G"},
+		&cli.StringFlag{Name: "reserve", Category: loading, Usage: "memory that the rest of the host needs"},
+		&cli.StringFlag{Name: "worker-rss", Category: loading, Usage: "memory of one PHP worker, such as 64M"},
+	}
+}
+
+// selectFlags say which findings count; all commands that lint take them.
+func selectFlags() []cli.Flag {
+	const selecting = "which findings count"
+	return []cli.Flag{
+		&cli.StringFlag{Name: "select", Category: selecting, Usage: "only these `RULE,...`"},
+		&cli.StringFlag{Name: "ignore", Category: selecting, Usage: "not these `RULE,...`"},
+	}
+}
+
+// job is what loadFlags and selectFlags ask for.
+type job struct {
+	// rules are those that run, in catalogue order.
+	rules []lint.Rule
+	load  stack.Options
+}
+
+// newJob reads the flags and arguments of a command that lints.
+func newJob(c *cli.Context) (*job, error) {
+	chosen, err := chooseRules(c.String("select"), c.String("ignore"))
+	if err != nil {
+		return nil, err
+	}
+	load, err := loadOptions(c)
+	if err != nil {
+		return nil, err
+	}
+	return &job{rules: chosen, load: load}, nil
+}
+
+// run loads and lints, with the contents that an overlay gives to files on disk.
+func (j *job) run(ctx context.Context, overlay source.Overlay) (*lint.Result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	o := j.load
+	o.Overlay = overlay
+	stacks, err := stack.Load(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return lint.Run(ctx, stacks, j.rules)
+}
+
+func loadOptions(c *cli.Context) (o stack.Options, err error) {
+	o = stack.Options{
+		Paths: c.Args().Slice(), Root: c.String("root"), NginxRoot: c.String("nginx-root"), FPMRoot: c.String("fpm-root"),
+		NginxConf: c.StringSlice("nginx-conf"), FPMConf: c.StringSlice("fpm-conf"), Stdin: c.App.Reader,
+	}
+	for _, size := range []struct {
+		flag string
+		to   *int64
+	}{{"ram", &o.RAM}, {"reserve", &o.Reserve}, {"worker-rss", &o.WorkerRSS}} {
+		if !c.IsSet(size.flag) {
+			continue
+		}
+		if *size.to, err = host.ParseBytes(c.String(size.flag)); err != nil {
+			return o, fmt.Errorf("--%s: %w", size.flag, err)
+		}
+	}
+	return o, nil
+}
+
+func ruleIDs() []string {
+	var ids []string
+	for _, r := range rules.All() {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+func chooseRules(selected, ignored string) ([]lint.Rule, error) {
+	ids := ruleIDs()
+	list := func(flag, text string) ([]string, error) {
+		if text == "" {
+			return nil, nil
+		}
+		names := strings.Split(text, ",")
+		for i, n := range names {
+			names[i] = strings.TrimSpace(n)
+			if !slices.Contains(ids, names[i]) {
+				return nil, fmt.Errorf("--%s: unknown rule %q%s", flag, n, didYouMean(n, ids))
+			}
+		}
+		return names, nil
+	}
+	only, err := list("select", selected)
+	if err != nil {
+		return nil, err
+	}
+	not, err := list("ignore", ignored)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(rules.All(), func(r lint.Rule) bool {
+		return only != nil && !slices.Contains(only, r.ID) || slices.Contains(not, r.ID)
+	}), nil
+}
