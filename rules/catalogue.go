@@ -43,6 +43,9 @@ var all = []lint.Rule{
 	FastcgiParams,
 	ScriptFilenameTwice,
 	FastcgiParamShadowed,
+	NestedLocation,
+	PathInfoExec,
+	ErrorPageLoop,
 
 	// exposure
 	SocketWorldWritable,

@@ -1,0 +1,123 @@
+package rules
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"fpmlint/lint"
+	"fpmlint/lint/nginx"
+	"fpmlint/lint/source"
+	"fpmlint/lint/stack"
+)
+
+//go:embed error-page-loop.md
+var errorPageLoopDoc string
+
+// ErrorPageLoop reports error pages for a dead backend that the same backend makes.
+var ErrorPageLoop = lint.Rule{
+	ID:       "error-page-loop",
+	Severity: lint.Warning,
+	Family:   "requests",
+	Summary:  "the page for a failed backend comes from that backend",
+	Doc:      errorPageLoopDoc,
+	Check:    checkErrorPageLoop,
+}
+
+// maxErrorPages bounds the pages that are looked up among one server's locations.
+const maxErrorPages = 1000
+
+func checkErrorPageLoop(p *lint.Pass) {
+	type page struct {
+		server *nginx.Scope
+		uri    string
+	}
+	type served struct {
+		by    *stack.Handoff
+		known bool
+	}
+	pages, perServer := map[page]served{}, map[*nginx.Scope]int{}
+	byScope := map[*nginx.Scope]*stack.Handoff{}
+	for _, h := range p.Stack.Handoffs {
+		byScope[h.Scope] = h
+	}
+	for _, h := range p.Stack.Handoffs {
+		server := h.Scope.Server()
+		list, _ := h.Scope.EffectiveList("error_page")
+		for _, d := range list {
+			code, uri := gatewayPage(d)
+			if server == nil || uri == "" {
+				continue
+			}
+			at := page{server, uri}
+			target, have := pages[at]
+			if !have {
+				if perServer[server]++; perServer[server] > maxErrorPages {
+					p.Skip("%s has more than %d error pages", server.Label(), maxErrorPages)
+					break
+				}
+				location, known := pageLocation(server, uri)
+				target = served{byScope[location], known}
+				pages[at] = target
+			}
+			if !target.known {
+				p.Skip("%s: which location serves %s is not known", place(d.Span()), uri)
+				continue
+			}
+			if target.by == nil || target.by == h && isExact(h.Scope) || !sameBackend(h, target.by) || isCached(target.by) {
+				continue
+			}
+			p.Report(lint.Finding{
+				Message:  fmt.Sprintf("the page %s for status %s is made by %s, the backend that has just failed: the visitor gets nginx's bare page after a second attempt", uri, code, h.Pass.Arg(0)),
+				Help:     "use a file that nginx serves itself, such as error_page 502 504 /50x.html with a location = /50x.html",
+				Span:     d.Span(),
+				Related:  []source.Related{{Span: target.by.Pass.Span(), Message: "the page is passed on here"}},
+				Handoffs: []*stack.Handoff{h},
+			})
+		}
+	}
+}
+
+// gatewayPage is the constant path or named location of an error_page for a status that nginx
+// itself gives for a backend, "" where it has none.
+func gatewayPage(d *nginx.Statement) (code, uri string) {
+	for _, a := range d.Args[:max(0, len(d.Args)-1)] {
+		if a.Value == "502" || a.Value == "504" {
+			code = a.Value
+			break
+		}
+	}
+	uri, _, _ = strings.Cut(d.Arg(len(d.Args)-1), "?")
+	if code == "" || strings.Contains(uri, "$") || !strings.HasPrefix(uri, "/") && !strings.HasPrefix(uri, "@") {
+		return "", ""
+	}
+	return code, uri
+}
+
+func pageLocation(server *nginx.Scope, uri string) (location *nginx.Scope, known bool) {
+	name, named := strings.CutPrefix(uri, "@")
+	if !named {
+		return locationFor(server, uri)
+	}
+	for _, c := range server.Children {
+		if modifier, pattern := readLocation(c); c.Kind == "location" && modifier == "@" && pattern == name {
+			return c, true
+		}
+	}
+	return nil, true
+}
+
+// sameBackend says whether two hand-offs stand or fall together: one address, or one pool.
+func sameBackend(a, b *stack.Handoff) bool {
+	if a.Pass.Arg(0) == b.Pass.Arg(0) {
+		return true
+	}
+	pools := handoffPools(b)
+	return len(pools) == 1 && len(handoffPools(a)) == 1 && handoffPools(a)[0] == pools[0]
+}
+
+// isCached says whether nginx may answer for the backend from its cache.
+func isCached(h *stack.Handoff) bool {
+	v := h.Scope.Effective("fastcgi_cache")
+	return !v.IsDefault && v.Text != "off"
+}

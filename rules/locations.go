@@ -1,0 +1,148 @@
+package rules
+
+import (
+	"regexp"
+	"strings"
+
+	"fpmlint/lint/nginx"
+)
+
+// readLocation splits a location's arguments into modifier and pattern (ngx_http_core_location):
+// "=", "~", "~*", "^~", "@" for a named one, "" for a prefix. The modifier may stand apart or not.
+func readLocation(s *nginx.Scope) (modifier, pattern string) {
+	if s.Statement == nil {
+		return "", ""
+	}
+	args := s.Statement.Values()
+	if len(args) == 2 {
+		return args[0], args[1]
+	}
+	if len(args) != 1 {
+		return "", ""
+	}
+	for _, m := range []string{"=", "^~", "~*", "~", "@"} {
+		if rest, ok := strings.CutPrefix(args[0], m); ok {
+			return m, rest
+		}
+	}
+	return "", args[0]
+}
+
+// accepts says whether a location's pattern matches a path. Patterns that only PCRE understands
+// are not known.
+func accepts(s *nginx.Scope, uri string) (yes, known bool) {
+	switch modifier, pattern := readLocation(s); modifier {
+	case "=":
+		return uri == pattern, true
+	case "@":
+		return false, true
+	case "~", "~*":
+		if modifier == "~*" {
+			pattern = "(?i)" + pattern
+		}
+		re, err := regexp.Compile(pattern)
+		return err == nil && re.MatchString(uri), err == nil
+	default:
+		return strings.HasPrefix(uri, pattern), true
+	}
+}
+
+// isRegex says whether a location is given by a regular expression.
+func isRegex(s *nginx.Scope) bool {
+	modifier, _ := readLocation(s)
+	return strings.HasPrefix(modifier, "~")
+}
+
+// locationFor finds the location below a level that serves a path, the level itself where none
+// does (ngx_http_core_find_location). known is false where a pattern could not be judged.
+func locationFor(level *nginx.Scope, uri string) (found *nginx.Scope, known bool) {
+	var longest *nginx.Scope
+	var regexes []*nginx.Scope
+	for _, c := range level.Children {
+		if c.Kind != "location" {
+			continue
+		}
+		modifier, pattern := readLocation(c)
+		switch {
+		case isRegex(c):
+			regexes = append(regexes, c)
+		case modifier == "@":
+		case modifier == "=" && uri == pattern:
+			return c, true
+		case modifier != "=" && strings.HasPrefix(uri, pattern):
+			if longest == nil || len(pattern) > longestPrefix(longest) {
+				longest = c
+			}
+		}
+	}
+	found = level
+	if longest != nil {
+		inner, known := locationFor(longest, uri)
+		if modifier, _ := readLocation(longest); !known || modifier == "^~" || inner != longest && (isRegex(inner) || isExact(inner)) {
+			return inner, known
+		}
+		found = inner
+	}
+	for _, c := range regexes {
+		yes, known := accepts(c, uri)
+		if !known {
+			return nil, false
+		}
+		if yes {
+			return locationFor(c, uri)
+		}
+	}
+	return found, true
+}
+
+func longestPrefix(s *nginx.Scope) int {
+	_, pattern := readLocation(s)
+	return len(pattern)
+}
+
+func isExact(s *nginx.Scope) bool {
+	modifier, _ := readLocation(s)
+	return modifier == "="
+}
+
+// answers says whether a location's own directives decide what happens to a request, so that no
+// file is served: it hands it on, redirects, refuses, or runs code.
+func answers(s *nginx.Scope) bool {
+	for _, d := range s.Directives {
+		switch d.Name {
+		case "return", "rewrite", "internal", "empty_gif", "stub_status", "perl", "js_content", "echo":
+			return true
+		case "try_files":
+			// nginx serves the file itself where the first name is the request's own.
+			if own := requestsFile(d.Arg(0)); !own {
+				return true
+			}
+		}
+		if strings.HasSuffix(d.Name, "_pass") || strings.HasPrefix(d.Name, "content_by_lua") {
+			return true
+		}
+	}
+	for _, c := range s.Children {
+		if c.Kind != "location" && (strings.Contains(c.Kind, "_by_lua") || answers(c)) {
+			return true
+		}
+	}
+	list, _ := s.EffectiveList("allow")
+	denied, _ := s.EffectiveList("deny")
+	for _, d := range denied {
+		if d.Arg(0) == "all" && len(list) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// requestsFile says whether a path names the file that the request asks for.
+func requestsFile(text string) bool {
+	for _, v := range []string{"$uri", "$document_uri", "$fastcgi_script_name", "$request_filename"} {
+		if strings.Contains(text, v) {
+			return true
+		}
+	}
+	return false
+}
