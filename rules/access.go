@@ -35,21 +35,8 @@ func readSocket(pool *fpm.Pool) (s *socket, why string) {
 		}
 	}
 	s.aclUsers, s.aclGroups = commaList(users.Text), commaList(groups.Text)
-	s.bits = octal(s.mode.Text)
+	s.bits = fpm.ParseMode(s.mode.Text)
 	return s, ""
-}
-
-// octal reads a mode as strtoul base 8 does: what is not octal is 0.
-func octal(text string) uint64 {
-	end := 0
-	for end < len(text) && text[end] >= '0' && text[end] <= '7' {
-		end++
-	}
-	n, err := strconv.ParseUint(text[:end], 8, 32)
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 func commaList(text string) []string {

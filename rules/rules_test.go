@@ -155,7 +155,8 @@ func apply(t *testing.T, dir string, r *lint.Result) int {
 		}
 	}
 	for f, edits := range perFile {
-		slices.SortFunc(edits, func(a, b source.Edit) int { return b.Span.Start - a.Span.Start })
+		slices.Reverse(edits) // insertions at one place keep their order when the last is made first
+		slices.SortStableFunc(edits, func(a, b source.Edit) int { return b.Span.Start - a.Span.Start })
 		data := string(f.Data)
 		for _, e := range edits {
 			data = data[:e.Span.Start] + e.NewText + data[e.Span.End:]

@@ -114,10 +114,14 @@ func parseOutputs(c *cli.Context) ([]output, error) {
 		}
 		out = append(out, output{format, file})
 	}
+	return out, checkColor(c)
+}
+
+func checkColor(c *cli.Context) error {
 	if color := c.String("color"); color != "auto" && color != "always" && color != "never" {
-		return nil, fmt.Errorf("--color: %q is not auto, always or never", color)
+		return fmt.Errorf("--color: %q is not auto, always or never", color)
 	}
-	return out, nil
+	return nil
 }
 
 func (o output) print(c *cli.Context, r *lint.Result, chosen []lint.Rule) error {
@@ -147,6 +151,10 @@ func colored(c *cli.Context, w io.Writer) bool {
 	case "never":
 		return false
 	}
+	return isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+func isTerminal(w any) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -19,6 +19,10 @@ const (
 	exitClean    = 0
 	exitFindings = 1
 	exitUsage    = 2
+	// exitRolledBack: a check or the reload failed, and everything is as before.
+	exitRolledBack = 3
+	// exitStuck: the rollback failed too.
+	exitStuck = 4
 )
 
 func main() {
@@ -75,7 +79,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		ErrWriter:                 stderr,
 		OnUsageError:              usage,
 		ExitErrHandler:            func(*cli.Context, error) {},
-		Commands:                  []*cli.Command{lintCommand(), rulesCommand(), explainCommand(), versionCommand()},
+		Commands:                  []*cli.Command{lintCommand(), fixCommand(), rollbackCommand(), rulesCommand(), explainCommand(), versionCommand()},
 		Action: func(c *cli.Context) error {
 			if name := c.Args().First(); name != "" {
 				return fmt.Errorf("unknown command %q%s", name, didYouMean(name, commandNames(c.App)))

@@ -193,20 +193,30 @@ func hasBinaries(root *source.Root) bool {
 
 // installed looks for the FPM program that belongs to a tree.
 func installed(root *source.Root, o Options) (found, binaries bool) {
+	if o.Family == "other" {
+		return true, hasBinaries(root) // nobody knows where it would be
+	}
+	return slices.ContainsFunc(Programs(o), root.Exists), hasBinaries(root)
+}
+
+// Programs are the places of the FPM program that belongs to a tree, the likeliest first.
+func Programs(o Options) []string {
 	short := strings.ReplaceAll(o.Version, ".", "")
-	names := []string{o.Prefix + "/sbin/php-fpm"}
 	switch o.Family {
 	case "debian":
-		names = []string{"/usr/sbin/php-fpm" + o.Version, "/usr/sbin/php" + o.Version + "-fpm"}
+		names := []string{"/usr/sbin/php-fpm" + o.Version, "/usr/sbin/php" + o.Version + "-fpm"}
 		if short == o.Version { // openSUSE's /etc/php8/fpm looks like Debian's /etc/php5/fpm
 			names = append(names, "/usr/sbin/php-fpm")
 		}
+		return names
 	case "alpine":
-		names = []string{"/usr/sbin/php-fpm" + short, "/usr/sbin/php-fpm" + o.Version, "/usr/bin/php-fpm" + short, "/usr/sbin/php-fpm"}
+		return []string{"/usr/sbin/php-fpm" + short, "/usr/sbin/php-fpm" + o.Version, "/usr/bin/php-fpm" + short, "/usr/sbin/php-fpm"}
 	case "homebrew":
-		names = []string{"/opt/homebrew/opt/php@" + o.Version + "/sbin/php-fpm", "/opt/homebrew/sbin/php-fpm", "/usr/local/opt/php@" + o.Version + "/sbin/php-fpm", "/usr/local/sbin/php-fpm"}
-	case "other":
-		return true, hasBinaries(root) // nobody knows where it would be
+		return []string{"/opt/homebrew/opt/php@" + o.Version + "/sbin/php-fpm", "/opt/homebrew/sbin/php-fpm", "/usr/local/opt/php@" + o.Version + "/sbin/php-fpm", "/usr/local/sbin/php-fpm"}
 	}
-	return slices.ContainsFunc(names, root.Exists), hasBinaries(root)
+	names := []string{o.Prefix + "/sbin/php-fpm"}
+	if o.Family == "other" && o.Version != "" {
+		names = append(names, "/usr/sbin/php-fpm"+o.Version)
+	}
+	return names
 }

@@ -158,6 +158,19 @@ func ParseSeconds(value string) int {
 	return atoi(value) * scale
 }
 
+// ParseMode reads a mode as strtoul base 8 does: what is not octal is 0.
+func ParseMode(text string) uint64 {
+	end := 0
+	for end < len(text) && text[end] >= '0' && text[end] <= '7' {
+		end++
+	}
+	n, err := strconv.ParseUint(text[:end], 8, 32)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // atoi is C's: leading space, a sign, digits; 0 for anything else.
 func atoi(s string) int {
 	s = strings.TrimLeft(s, " \t")

@@ -33,12 +33,12 @@ func Checkstyle(w io.Writer, r *lint.Result, _ Options) error {
 		f := &r.Findings[i]
 		at := placeOf(f.Span)
 		n := len(report.Files)
-		if name := escape(at.file); n == 0 || report.Files[n-1].Name != name {
+		if name := Escape(at.file); n == 0 || report.Files[n-1].Name != name {
 			report.Files = append(report.Files, checkstyleFile{Name: name})
 			n++
 		}
 		file := &report.Files[n-1]
-		file.Errors = append(file.Errors, checkstyleError{at.line, at.column, f.Severity, escape(f.Message), "fpmlint." + f.Rule})
+		file.Errors = append(file.Errors, checkstyleError{at.line, at.column, f.Severity, Escape(f.Message), "fpmlint." + f.Rule})
 	}
 	return encodeXML(w, report)
 }

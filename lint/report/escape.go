@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// escape makes text from a configuration safe to print on a terminal: control characters, escape
+// Escape makes text from a configuration safe to print on a terminal: control characters, escape
 // sequences and marks that reorder text are shown as \x1b or \u202e, invalid bytes as \xff.
-func escape(s string) string {
+func Escape(s string) string {
 	if printable(s) {
 		return s
 	}

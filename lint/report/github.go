@@ -33,7 +33,7 @@ func GitHub(w io.Writer, r *lint.Result, _ Options) error {
 			continue
 		}
 		at := placeOf(f.Span)
-		fmt.Fprintf(b, "%s[%s]: %s:%d:%d: %s\n", f.Severity, f.Rule, escape(at.file), at.line, at.column, escape(f.Message)) //nolint:errcheck // bufio keeps the error
+		fmt.Fprintf(b, "%s[%s]: %s:%d:%d: %s\n", f.Severity, f.Rule, Escape(at.file), at.line, at.column, Escape(f.Message)) //nolint:errcheck // bufio keeps the error
 	}
 	return b.Flush()
 }
@@ -62,11 +62,11 @@ func githubCommand(b *bufio.Writer, f *lint.Finding) {
 func githubData(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, l := range lines {
-		lines[i] = strings.ReplaceAll(escape(l), "%", "%25")
+		lines[i] = strings.ReplaceAll(Escape(l), "%", "%25")
 	}
 	return strings.Join(lines, "%0A")
 }
 
 func githubProperty(s string) string {
-	return strings.NewReplacer("%", "%25", ":", "%3A", ",", "%2C").Replace(escape(s))
+	return strings.NewReplacer("%", "%25", ":", "%3A", ",", "%2C").Replace(Escape(s))
 }

@@ -57,12 +57,12 @@ func JUnit(w io.Writer, r *lint.Result, o Options) error {
 	skipped := map[key]*junitSkipped{}
 	for _, s := range r.Skipped {
 		if k := (key{s.Stack, s.Rule}); skipped[k] == nil {
-			skipped[k] = &junitSkipped{escape(s.Reason)}
+			skipped[k] = &junitSkipped{Escape(s.Reason)}
 		}
 	}
 	report := junitReport{Name: "fpmlint"}
 	for _, s := range r.Stacks {
-		suite := junitSuite{Name: escape(s.Name)}
+		suite := junitSuite{Name: Escape(s.Name)}
 		for _, rule := range o.Rules {
 			k := key{s.Name, rule.ID}
 			cases := found[k]
@@ -93,16 +93,16 @@ func (s *junitSuite) count() {
 
 func junitFinding(f *lint.Finding) junitCase {
 	at := placeOf(f.Span)
-	where := fmt.Sprintf("%s:%d:%d", escape(at.file), at.line, at.column)
-	c := junitCase{Class: escape(f.Stack), Name: f.Rule + " " + where, File: escape(at.file)}
-	text := fmt.Sprintf("%s: %s[%s]: %s", where, f.Severity, f.Rule, escape(f.Message))
+	where := fmt.Sprintf("%s:%d:%d", Escape(at.file), at.line, at.column)
+	c := junitCase{Class: Escape(f.Stack), Name: f.Rule + " " + where, File: Escape(at.file)}
+	text := fmt.Sprintf("%s: %s[%s]: %s", where, f.Severity, f.Rule, Escape(f.Message))
 	if f.Help != "" {
-		text += "\nhelp: " + escape(f.Help)
+		text += "\nhelp: " + Escape(f.Help)
 	}
 	if f.Severity == lint.Info {
 		c.Output = text
 	} else {
-		c.Failure = &junitFailure{f.Severity.String(), escape(f.Message), text}
+		c.Failure = &junitFailure{f.Severity.String(), Escape(f.Message), text}
 	}
 	return c
 }

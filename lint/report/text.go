@@ -58,7 +58,7 @@ func (t *text) line(format string, args ...any) {
 
 func (t *text) finding(f *lint.Finding) {
 	paint := t.severity[f.Severity]
-	t.line("%s: %s", paint(fmt.Sprintf("%s[%s]", f.Severity, f.Rule)), t.bold(escape(f.Message)))
+	t.line("%s: %s", paint(fmt.Sprintf("%s[%s]", f.Severity, f.Rule)), t.bold(Escape(f.Message)))
 	width := len(strconv.Itoa(placeOf(f.Span).line))
 	for _, r := range f.Related {
 		width = max(width, len(strconv.Itoa(placeOf(r.Span).line)))
@@ -74,7 +74,7 @@ func (t *text) finding(f *lint.Finding) {
 		}
 	}
 	pad := strings.Repeat(" ", width)
-	note := func(kind, text string) { t.line("%s %s %s: %s", pad, t.dim("="), t.bold(kind), escape(text)) }
+	note := func(kind, text string) { t.line("%s %s %s: %s", pad, t.dim("="), t.bold(kind), Escape(text)) }
 	if len(f.Handoffs) > 1 {
 		note("hand-offs", handoffs(f))
 	}
@@ -109,16 +109,16 @@ func handoffs(f *lint.Finding) string {
 func (t *text) frame(s source.Span, width int, arrow string, paint func(string) string, message string) {
 	p := s.Position()
 	pad := strings.Repeat(" ", width)
-	t.line("%s%s %s:%d:%d", pad, t.dim(arrow), escape(s.File.Display), p.Line, p.Column)
+	t.line("%s%s %s:%d:%d", pad, t.dim(arrow), Escape(s.File.Display), p.Line, p.Column)
 	line, start := s.File.Line(p.Line)
 	from, to := s.Start-start, min(s.End-start, len(line))
 	shown, from, to := window(string(line), min(from, len(line)), to)
-	before, marked := escape(shown[:from]), escape(shown[from:to])
+	before, marked := Escape(shown[:from]), Escape(shown[from:to])
 	t.line("%s %s", pad, t.dim("|"))
-	t.line("%s %s %s", t.dim(fmt.Sprintf("%*d", width, p.Line)), t.dim("|"), expand(before+marked+escape(shown[to:])))
+	t.line("%s %s %s", t.dim(fmt.Sprintf("%*d", width, p.Line)), t.dim("|"), expand(before+marked+Escape(shown[to:])))
 	mark := strings.Repeat("^", max(1, columns(expand(before+marked))-columns(expand(before))))
 	if message != "" {
-		mark += " " + escape(message)
+		mark += " " + Escape(message)
 	}
 	t.line("%s %s %s%s", pad, t.dim("|"), strings.Repeat(" ", columns(expand(before))), paint(mark))
 }
@@ -188,7 +188,7 @@ func (t *text) skipped(r *lint.Result) {
 			t.line("skipped: %s more; --format json lists them", count(len(reasons)-most, "reason"))
 			return
 		}
-		t.line("skipped: %s (%s)", escape(reason), strings.Join(rules[reason], ", "))
+		t.line("skipped: %s (%s)", Escape(reason), strings.Join(rules[reason], ", "))
 	}
 }
 

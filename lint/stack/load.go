@@ -167,7 +167,7 @@ func loadPaths(o Options) ([]*Stack, error) {
 		}
 		var s *Stack
 		switch {
-		case info.IsDir() && rootLike(p):
+		case info.IsDir() && RootLike(p):
 			s, err = loadRoot(p, o)
 		case info.IsDir():
 			s, err = loadRepository(p, o)
@@ -192,8 +192,8 @@ func loadPaths(o Options) ([]*Stack, error) {
 	return stacks, nil
 }
 
-// rootLike says whether a directory is laid out like a root: the parts that configuration lives in.
-func rootLike(dir string) bool {
+// RootLike says whether a directory is laid out like a root: the parts that configuration lives in.
+func RootLike(dir string) bool {
 	for _, p := range []string{"etc/nginx", "etc/php", "etc/php-fpm.conf", "etc/php-fpm.d", "usr/local/etc", "etc/opt/remi", "opt/homebrew/etc"} {
 		if _, err := os.Lstat(filepath.Join(dir, p)); err == nil {
 			return true

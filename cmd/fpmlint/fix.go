@@ -1,0 +1,402 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/fatih/color"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"fpmlint/fix"
+	"fpmlint/lint"
+	"fpmlint/lint/report"
+)
+
+func fixCommand() *cli.Command {
+	const commands = "programs and commands"
+	return &cli.Command{
+		Name:      "fix",
+		Usage:     "mend problems: print a diff, or make the change, reload and verify",
+		ArgsUsage: "[PATH...]",
+		Description: "Without --write the unified diff of the safe fixes is printed and nothing is changed.\n" +
+			"With it the change is proven with nginx -t and php-fpm -t, made in one transaction, and taken\n" +
+			"back when anything fails. Exit codes: 0 nothing to fix, or all applied; 1 a diff was printed, or\n" +
+			"findings remain; 2 wrong usage or input; 3 a check failed and all is as before; 4 the rollback\n" +
+			"failed, and what to do is printed.",
+		Flags: append(loadFlags(),
+			&cli.BoolFlag{Name: "write", Usage: "make the change"},
+			&cli.BoolFlag{Name: "reload", Usage: "make the change, reload PHP-FPM and nginx, and verify the hand-offs"},
+			&cli.BoolFlag{Name: "unsafe", Usage: "also the fixes that change behaviour beyond mending the fault"},
+			&cli.StringFlag{Name: "level", Value: "warning", Usage: "mend findings from this severity on: error, warning or info"},
+			&cli.StringFlag{Name: "select", Usage: "only these `RULE,...`"},
+			&cli.StringFlag{Name: "ignore", Usage: "not these `RULE,...`"},
+			&cli.StringFlag{Name: "diff-file", Usage: "write the diff to `FILE` too, without colours"},
+			&cli.BoolFlag{Name: "yes", Usage: "do not ask on a terminal"},
+			&cli.BoolFlag{Name: "probe", Value: true, Usage: "ask the hand-offs over FastCGI after a reload"},
+			&cli.StringFlag{Name: "format", Value: "text", Usage: "text or json"},
+			&cli.StringFlag{Name: "color", Value: "auto", Usage: "auto, always or never (NO_COLOR is honoured)"},
+			stateFlag(),
+			&cli.StringFlag{Name: "nginx-bin", Category: commands, Usage: "nginx's `FILE`"},
+			&cli.StringSliceFlag{Name: "php-fpm-bin", Category: commands, Usage: "php-fpm's `FILE`, or VERSION=FILE for one of several versions (repeatable)"},
+			&cli.StringFlag{Name: "nginx-test", Category: commands, Usage: "`CMD` in place of nginx -t"},
+			&cli.StringFlag{Name: "fpm-test", Category: commands, Usage: "`CMD` in place of php-fpm -t"},
+			&cli.StringFlag{Name: "reload-nginx", Category: commands, Usage: "`CMD` that reloads nginx"},
+			&cli.StringFlag{Name: "reload-fpm", Category: commands, Usage: "`CMD` that reloads PHP-FPM"},
+		),
+		Action: runFix,
+	}
+}
+
+func stateFlag() cli.Flag {
+	return &cli.StringFlag{Name: "state-dir", Usage: "`DIR` keeps journals and backups (default /var/lib/fpmlint, below --root where that is given)"}
+}
+
+// fixRun is one call of fix: what it prints and where.
+type fixRun struct {
+	c     *cli.Context
+	plan  *fix.Plan
+	level lint.Severity
+	json  bool
+	steps []fix.Step
+	run   string
+}
+
+func runFix(c *cli.Context) error {
+	f := &fixRun{c: c, json: c.String("format") == "json"}
+	if format := c.String("format"); format != "text" && format != "json" {
+		return fmt.Errorf("--format: unknown format %q%s", format, didYouMean(format, []string{"text", "json"}))
+	}
+	if err := checkColor(c); err != nil {
+		return err
+	}
+	o, err := fixOptions(c)
+	if err != nil {
+		return err
+	}
+	f.level = o.Level
+	programs, err := parsePrograms(c)
+	if err != nil {
+		return err
+	}
+	write := c.Bool("write") || c.Bool("reload")
+	a, err := f.open(o, programs, write)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	if f.plan, err = fix.Make(c.Context, o); err != nil {
+		return err
+	}
+	diff, err := f.diff()
+	if err != nil {
+		return err
+	}
+	f.tellPlan()
+	if err := f.printDiff(diff); err != nil {
+		return err
+	}
+	switch {
+	case len(f.plan.Changes) == 0 && write:
+		return f.end("nothing to fix", nil)
+	case len(f.plan.Changes) == 0:
+		f.end("nothing to fix", nil) //nolint:errcheck // what remains does not count without --write
+		return nil
+	case !write:
+		f.end("planned", nil) //nolint:errcheck // the diff decides
+		return exitError(exitFindings)
+	}
+	if ok, err := f.confirm(); !ok || err != nil {
+		return errors.Join(err, f.end("not confirmed", nil), exitError(exitFindings))
+	}
+	if err := a.apply(); err != nil {
+		return f.fail(err)
+	}
+	return f.end("applied", nil)
+}
+
+func fixOptions(c *cli.Context) (o fix.Options, err error) {
+	if o.Load, err = loadOptions(c); err != nil {
+		return o, err
+	}
+	if o.Rules, err = chooseRules(c.String("select"), c.String("ignore")); err != nil {
+		return o, err
+	}
+	if o.Level, err = lint.ParseSeverity(c.String("level")); err != nil {
+		return o, fmt.Errorf("--level: unknown severity %q: want error, warning or info", c.String("level"))
+	}
+	o.Unsafe = c.Bool("unsafe")
+	return o, nil
+}
+
+func parsePrograms(c *cli.Context) (p fix.Programs, err error) {
+	p = fix.Programs{
+		Nginx: c.String("nginx-bin"), FPM: map[string]string{},
+		NginxTest: c.String("nginx-test"), FPMTest: c.String("fpm-test"),
+		NginxReload: c.String("reload-nginx"), FPMReload: c.String("reload-fpm"),
+	}
+	for _, text := range c.StringSlice("php-fpm-bin") {
+		version, file, ok := strings.Cut(text, "=")
+		if !ok {
+			version, file = "", text
+		}
+		if p.FPM[version] != "" {
+			return p, fmt.Errorf("--php-fpm-bin: two files for one version: %s and %s", p.FPM[version], file)
+		}
+		p.FPM[version] = file
+	}
+	if p.Nginx != "" {
+		if err := checkProgram("nginx-bin", p.Nginx); err != nil {
+			return p, err
+		}
+	}
+	for _, version := range slices.Sorted(maps.Keys(p.FPM)) {
+		if err := checkProgram("php-fpm-bin", p.FPM[version]); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+func checkProgram(flag, name string) error {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return fmt.Errorf("--%s: %w", flag, err)
+	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
+		return fmt.Errorf("--%s: %s is not a program", flag, name)
+	}
+	return nil
+}
+
+func (f *fixRun) diff() (string, error) {
+	var b bytes.Buffer
+	for _, change := range f.plan.Changes {
+		if err := fix.WriteDiff(&b, change); err != nil {
+			return "", err
+		}
+	}
+	if name := f.c.String("diff-file"); name != "" {
+		if err := os.WriteFile(name, b.Bytes(), 0o644); err != nil {
+			return "", fmt.Errorf("--diff-file: %w", err)
+		}
+	}
+	return b.String(), nil
+}
+
+// printDiff prints the diff as it is, so that it can be applied; on a terminal what would drive
+// that is escaped.
+func (f *fixRun) printDiff(diff string) error {
+	if f.json {
+		return nil
+	}
+	w := f.c.App.Writer
+	if !isTerminal(w) && f.c.String("color") != "always" {
+		_, err := io.WriteString(w, diff)
+		return err
+	}
+	paint := func(attributes ...color.Attribute) func(string) string {
+		p := color.New(attributes...)
+		p.EnableColor()
+		if !colored(f.c, w) {
+			p.DisableColor()
+		}
+		return func(s string) string { return p.Sprint(s) }
+	}
+	red, green, cyan, bold := paint(color.FgRed), paint(color.FgGreen), paint(color.FgCyan), paint(color.Bold)
+	for line := range strings.Lines(diff) {
+		line = report.Escape(strings.TrimRight(line, "\r\n"))
+		switch {
+		case strings.HasPrefix(line, "--- "), strings.HasPrefix(line, "+++ "):
+			line = bold(line)
+		case strings.HasPrefix(line, "@@"):
+			line = cyan(line)
+		case strings.HasPrefix(line, "-"):
+			line = red(line)
+		case strings.HasPrefix(line, "+"):
+			line = green(line)
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// say prints a line about the run itself: to standard error, as standard output is the diff's.
+func (f *fixRun) say(format string, args ...any) {
+	if !f.json {
+		fmt.Fprintln(f.c.App.ErrWriter, report.Escape(fmt.Sprintf(format, args...))) //nolint:errcheck // nowhere to report it
+	}
+}
+
+// tellPlan says what would be mended, and for whom.
+func (f *fixRun) tellPlan() {
+	for _, a := range f.plan.Applied {
+		pos := a.Finding.Span.Position()
+		kind := ""
+		if !a.Finding.Fix.Safe {
+			kind = " (unsafe)"
+		}
+		f.say("%s[%s] %s:%d: %s", a.Finding.Severity, a.Finding.Rule, a.Finding.Span.File.Display, pos.Line, a.Finding.Message)
+		f.say("  fix%s: %s%s", kind, a.Finding.Fix.Description, sites(a.Sites))
+	}
+}
+
+func sites(names []string) string {
+	const most = 5
+	switch n := len(names); {
+	case n == 0:
+		return ""
+	case n > most:
+		return fmt.Sprintf(" (for %s and %d more)", strings.Join(names[:most], ", "), n-most)
+	}
+	return " (for " + strings.Join(names, ", ") + ")"
+}
+
+func (f *fixRun) tellStep(s fix.Step) {
+	f.steps = append(f.steps, s)
+	switch {
+	case s.Error != "":
+		f.say("FAILED  %s: %s", s.Object, s.Error)
+	case s.Note != "":
+		f.say("note    %s %s: %s", s.Action, s.Object, s.Note)
+	default:
+		f.say("ok      %s %s", s.Action, s.Object)
+	}
+}
+
+// confirm asks on a terminal.
+func (f *fixRun) confirm() (bool, error) {
+	in, ok := f.c.App.Reader.(*os.File)
+	if f.c.Bool("yes") || f.json || !ok || !term.IsTerminal(int(in.Fd())) {
+		return true, nil
+	}
+	fmt.Fprintf(f.c.App.ErrWriter, "Make this change to %d files? [y/N] ", len(f.plan.Changes)) //nolint:errcheck // the answer shows
+	var answer string
+	if _, err := fmt.Fscanln(in, &answer); err != nil {
+		return false, nil //nolint:nilerr // no answer is no
+	}
+	return strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes"), nil
+}
+
+// fail ends a run that changed nothing, or took everything back, or could not.
+func (f *fixRun) fail(err error) error {
+	code := failureCode(err)
+	if code == 0 {
+		return err
+	}
+	outcome := "rolled back"
+	if code == exitStuck {
+		outcome = "stuck"
+	}
+	f.say("fpmlint: %v", err)
+	return errors.Join(f.print(outcome, err), exitError(code))
+}
+
+// end says how the run ended and what remains.
+func (f *fixRun) end(outcome string, err error) error {
+	remaining := f.plan.Remaining(f.level)
+	switch outcome {
+	case "applied":
+		f.say("%d fixes applied to %d files (fpmlint rollback %s takes them back)", len(f.plan.Applied), len(f.plan.Changes), f.run)
+	case "nothing to fix":
+		f.say("nothing to fix")
+	case "planned":
+		f.say("%d fixes in %d files; fpmlint fix --write makes the change, --reload also reloads and verifies", len(f.plan.Applied), len(f.plan.Changes))
+	}
+	if len(remaining) > 0 {
+		f.say("%d findings remain that have no fix to make here:", len(remaining))
+		for _, r := range remaining {
+			at := ""
+			if !r.Span.IsZero() {
+				at = fmt.Sprintf(" %s:%d", r.Span.File.Display, r.Span.Position().Line)
+			}
+			f.say("  %s[%s]%s: %s", r.Severity, r.Rule, at, r.Message)
+			switch {
+			case r.Fix != nil && !r.Fix.Safe:
+				f.say("    with --unsafe: %s", r.Fix.Description)
+			case r.Help != "":
+				f.say("    %s", r.Help)
+			}
+		}
+	}
+	if err := f.print(outcome, err); err != nil {
+		return err
+	}
+	if len(remaining) > 0 {
+		return exitError(exitFindings)
+	}
+	return nil
+}
+
+type fixFinding struct {
+	Rule        string   `json:"rule"`
+	Severity    string   `json:"severity"`
+	Message     string   `json:"message"`
+	File        string   `json:"file,omitempty"`
+	Line        int      `json:"line,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Safe        *bool    `json:"safe,omitempty"`
+	Sites       []string `json:"sites,omitempty"`
+}
+
+func describe(r lint.Finding) fixFinding {
+	out := fixFinding{Rule: r.Rule, Severity: r.Severity.String(), Message: r.Message}
+	if !r.Span.IsZero() {
+		out.File, out.Line = r.Span.File.Display, r.Span.Position().Line
+	}
+	if r.Fix != nil {
+		out.Description, out.Safe = r.Fix.Description, &r.Fix.Safe
+	}
+	return out
+}
+
+// print writes the JSON document.
+func (f *fixRun) print(outcome string, failure error) error {
+	if !f.json {
+		return nil
+	}
+	type file struct {
+		Path string `json:"path"`
+		Diff string `json:"diff"`
+	}
+	doc := struct {
+		Version   int          `json:"version"`
+		Outcome   string       `json:"outcome"`
+		Error     string       `json:"error,omitempty"`
+		Run       string       `json:"run,omitempty"`
+		Applied   []fixFinding `json:"applied"`
+		Files     []file       `json:"files"`
+		Steps     []fix.Step   `json:"steps"`
+		Remaining []fixFinding `json:"remaining"`
+	}{Version: 1, Outcome: outcome, Run: f.run, Applied: []fixFinding{}, Files: []file{}, Steps: append([]fix.Step{}, f.steps...), Remaining: []fixFinding{}}
+	if failure != nil {
+		doc.Error = failure.Error()
+	}
+	for _, a := range f.plan.Applied {
+		d := describe(a.Finding)
+		d.Sites = a.Sites
+		doc.Applied = append(doc.Applied, d)
+	}
+	for _, change := range f.plan.Changes {
+		var b bytes.Buffer
+		if err := fix.WriteDiff(&b, change); err != nil {
+			return err
+		}
+		doc.Files = append(doc.Files, file{change.Name, strings.ToValidUTF8(b.String(), "\ufffd")})
+	}
+	for _, r := range f.plan.Remaining(f.level) {
+		doc.Remaining = append(doc.Remaining, describe(r))
+	}
+	e := json.NewEncoder(f.c.App.Writer)
+	e.SetIndent("", "  ")
+	return e.Encode(doc)
+}

@@ -1,0 +1,258 @@
+package fix
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
+)
+
+// process is a running master.
+type process struct {
+	pid   int
+	title string
+	exe   string
+	// image tells one program image from the next that the same process executes: where the kernel
+	// put its parts.
+	image   string
+	workers map[int]bool
+}
+
+// running finds the daemon's master process; nil where none runs.
+func (d *Daemon) running() (*process, error) {
+	proc, err := procfs.NewDefaultFS()
+	if err != nil {
+		return nil, err
+	}
+	all, err := proc.AllProcs()
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range all {
+		title, err := p.CmdLine()
+		if err != nil || len(title) == 0 {
+			continue // it has ended
+		}
+		if m := (&process{pid: p.PID, title: strings.Join(title, " ")}); m.is(d) {
+			m.exe, _ = p.Executable() // only root may read it of every process
+			if !ownRoot(p.PID) || m.exe != "" && !strings.Contains(path.Base(m.exe), d.Kind) && !sameFile(m.exe, d.Program) {
+				continue
+			}
+			m.image = image(p.PID)
+			m.workers = workers(all, p.PID)
+			return m, nil
+		}
+	}
+	return nil, nil
+}
+
+// is says whether a process calls itself the daemon's master.
+func (p *process) is(d *Daemon) bool {
+	if d.Kind == kindFPM {
+		conf, ok := strings.CutPrefix(p.title, "php-fpm: master process (")
+		return ok && samePath(strings.TrimSuffix(strings.TrimRight(conf, " "), ")"), d.Conf)
+	}
+	command, ok := strings.CutPrefix(p.title, "nginx: master process ")
+	if !ok {
+		return false
+	}
+	conf, prefix := argument(command, "-c"), argument(command, "-p")
+	switch {
+	case conf == "":
+		return isDefaultConf(d.Conf, prefix)
+	case !filepath.IsAbs(conf):
+		return samePath(filepath.Join(prefix, conf), d.Conf) || samePath(filepath.Join("/etc/nginx", conf), d.Conf)
+	}
+	return samePath(conf, d.Conf)
+}
+
+// isDefaultConf says whether a main file is one that nginx reads without -c.
+func isDefaultConf(conf, prefix string) bool {
+	if prefix != "" && samePath(filepath.Join(prefix, "conf/nginx.conf"), conf) {
+		return true
+	}
+	for _, known := range []string{"/etc/nginx/nginx.conf", "/usr/local/nginx/conf/nginx.conf", "/usr/local/etc/nginx/nginx.conf", "/usr/local/openresty/nginx/conf/nginx.conf"} {
+		if samePath(known, conf) {
+			return true
+		}
+	}
+	return false
+}
+
+// argument is the value of a one-letter flag in a title, in which quotes are lost: up to the next flag.
+func argument(command, flag string) string {
+	_, rest, ok := strings.Cut(" "+command+" ", " "+flag+" ")
+	if !ok {
+		return ""
+	}
+	value, _, _ := strings.Cut(rest, " -")
+	return strings.TrimSpace(value)
+}
+
+// started are the flags besides -c with which the running nginx was started.
+func (d *Daemon) started() []string {
+	p, err := d.running()
+	if err != nil || p == nil {
+		return nil
+	}
+	var out []string
+	for _, flag := range []string{"-p", "-g", "-e"} {
+		if v := argument(strings.TrimPrefix(p.title, "nginx: master process "), flag); v != "" {
+			out = append(out, flag, v)
+		}
+	}
+	return out
+}
+
+func samePath(a, b string) bool {
+	if a == b {
+		return true
+	}
+	ra, errA := filepath.EvalSymlinks(a)
+	rb, errB := filepath.EvalSymlinks(b)
+	return errA == nil && errB == nil && ra == rb
+}
+
+func sameFile(a, b string) bool {
+	ia, errA := os.Stat(a)
+	ib, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(ia, ib)
+}
+
+// ownRoot says whether a process sees the same root as fpmlint: a container's paths are others.
+func ownRoot(pid int) bool {
+	var own, its unix.Stat_t
+	if err := unix.Stat("/proc/self/root/", &own); err != nil {
+		return false
+	}
+	if err := unix.Stat(fmt.Sprintf("/proc/%d/root/", pid), &its); err != nil {
+		return errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM)
+	}
+	return own.Dev == its.Dev && own.Ino == its.Ino
+}
+
+// image is where the program's code, data, arguments and environment lie (proc(5), fields 26 to 28
+// and 45 to 51 of stat), which changes with every execve.
+func image(pid int) string {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	_, rest, _ := strings.Cut(string(data), ") ")
+	fields := strings.Fields(rest) // from field 3 on
+	if len(fields) < 49 {
+		return ""
+	}
+	return strings.Join(append(fields[23:26:26], fields[42:49]...), " ")
+}
+
+func workers(all procfs.Procs, master int) map[int]bool {
+	out := map[int]bool{}
+	for _, p := range all {
+		if s, err := p.Stat(); err == nil && s.PPID == master {
+			out[p.PID] = true
+		}
+	}
+	return out
+}
+
+// await waits until a reloaded master runs with its new configuration.
+func (d *Daemon) await(ctx context.Context, before *process) error {
+	for {
+		now, err := d.running()
+		switch {
+		case err != nil:
+			return err
+		case now == nil && !alive(before.pid):
+			return fmt.Errorf("%s ended at its reload", d.Name())
+		case now != nil && now.pid != before.pid: // the command restarted it
+			return nil
+		case now != nil && d.Kind == kindFPM && now.image != before.image:
+			return nil
+		case now != nil && d.Kind == kindNginx && now.renewed(before):
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s, process %d, did not take the new configuration over in time; its error log says why", d.Name(), before.pid)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func alive(pid int) bool { return unix.Kill(pid, 0) == nil }
+
+// renewed says whether a master has workers that it had not before.
+func (p *process) renewed(before *process) bool {
+	for pid := range p.workers {
+		if before.workers[pid] {
+			continue
+		}
+		title, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && strings.HasPrefix(string(title), "nginx: worker process") {
+			return true
+		}
+	}
+	return false
+}
+
+// service is the systemd unit in whose control group a process is.
+func (p *process) service() string {
+	if _, err := os.Stat("/run/systemd/system"); err != nil { // sd_booted(3)
+		return ""
+	}
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(p.pid) + "/cgroup")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(data)) {
+		if unit := path.Base(strings.TrimSpace(line)); strings.HasSuffix(unit, ".service") {
+			return unit
+		}
+	}
+	return ""
+}
+
+// unit is the systemd unit whose main process this is; "" for one that somebody started by hand
+// from within a service.
+func (p *process) unit(ctx context.Context) string {
+	unit := p.service()
+	if unit == "" {
+		return ""
+	}
+	out, err := exec.CommandContext(ctx, "systemctl", "show", "-p", "MainPID", "--value", unit).Output()
+	if err != nil || strings.TrimSpace(string(out)) != strconv.Itoa(p.pid) {
+		return ""
+	}
+	return unit
+}
+
+// revive starts a master that its reload ended, as it ran before.
+func (d *Daemon) revive(ctx context.Context, before *process) error {
+	if unit := before.service(); unit != "" {
+		if out, err := exec.CommandContext(ctx, "systemctl", "restart", unit).CombinedOutput(); err != nil {
+			return fmt.Errorf("systemctl restart %s: %w: %s", unit, err, said(string(out)))
+		}
+		return nil
+	}
+	argv := []string{d.Program, "-D"}
+	if d.Kind == kindNginx {
+		argv = argv[:1]
+	}
+	cmd := exec.CommandContext(ctx, argv[0], append(argv[1:], d.args()...)...)
+	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
+	cmd.WaitDelay = time.Second
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, said(string(out)))
+	}
+	return nil
+}

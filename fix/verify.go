@@ -1,0 +1,185 @@
+//go:build unix
+
+package fix
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"fpmlint/lint/address"
+	"fpmlint/lint/fastcgi"
+	"fpmlint/lint/host"
+	"fpmlint/lint/nginx"
+	"fpmlint/lint/stack"
+)
+
+// noScript is what hand-offs are asked for: PHP-FPM's answer to a script that is not there shows
+// that a worker has the request, and no code of the site runs.
+const noScript = "/fpmlint-asks-whether-anybody-is-there.php"
+
+// identity is the user that nginx's workers run as; nil connects as fpmlint itself.
+type identity struct {
+	user   string
+	uid    int
+	gid    int
+	groups []int
+}
+
+// identityOf is nginx's user, where the configuration names it and the host knows it.
+func identityOf(c *nginx.Config, h *host.Facts) *identity {
+	user, group, _, ok := c.User()
+	if !ok || os.Geteuid() != 0 {
+		return nil
+	}
+	uid, gids, ok := h.GroupsOf(user, group)
+	g, have := h.Groups[group]
+	if n, err := strconv.Atoi(group); !have && err == nil {
+		g.GID, have = n, true
+	}
+	if !ok || !have {
+		return nil
+	}
+	id := &identity{user: user, uid: uid, gid: g.GID}
+	for n := range gids {
+		id.groups = append(id.groups, n)
+	}
+	return id
+}
+
+// answers says for each place whether at least one of the hand-off's addresses answers as PHP-FPM
+// does, and else why not. Places whose addresses are not all known, or on other hosts, are left out.
+func answers(ctx context.Context, stacks []*stack.Stack, places []place, wait time.Duration) map[place]error {
+	out := map[place]error{}
+	asked := map[string]error{}
+	for _, at := range places {
+		s := stacks[at.stack]
+		h := s.Handoffs[at.handoff]
+		if h.Unknown != "" || len(h.Backends) == 0 {
+			continue
+		}
+		var failed error
+		works := false
+		for _, b := range h.Backends {
+			if b.Err != nil || b.Server != nil && b.Server.Down {
+				continue
+			}
+			id := identityOf(h.Config, s.NginxHost)
+			key := b.Address.String()
+			if id != nil {
+				key += " " + id.user
+			}
+			err, have := asked[key]
+			if !have {
+				err = ask(ctx, b.Address, id, wait)
+				asked[key] = err
+			}
+			works = works || err == nil
+			failed = errors.Join(failed, err)
+		}
+		if works {
+			failed = nil
+		}
+		out[at] = failed
+	}
+	return out
+}
+
+// ask sends a FastCGI request and repeats it until somebody answers or the time is over: a pool
+// that starts takes a moment. Any HTTP status is an answer.
+func ask(ctx context.Context, a address.Address, id *identity, wait time.Duration) error {
+	deadline := time.Now().Add(wait)
+	for {
+		err := askOnce(ctx, a, id)
+		if err == nil || ctx.Err() != nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func askOnce(ctx context.Context, a address.Address, id *identity) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	conn, err := connect(ctx, a, id)
+	if err != nil {
+		as := ""
+		if id != nil {
+			as = " as nginx's user " + id.user
+		}
+		return fmt.Errorf("connecting to %s%s: %w", a, as, plain(err))
+	}
+	defer conn.Close() //nolint:errcheck // it was read from only
+	_, _, _, _, err = fastcgi.Ask(ctx, conn, map[string]string{
+		"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1", "SERVER_SOFTWARE": "fpmlint",
+		"SCRIPT_NAME": noScript, "SCRIPT_FILENAME": noScript, "REQUEST_URI": noScript, "QUERY_STRING": "", "REMOTE_ADDR": "127.0.0.1",
+		"SERVER_NAME": "localhost", "SERVER_ADDR": "127.0.0.1", "SERVER_PORT": "80",
+	})
+	if err != nil {
+		return fmt.Errorf("asking %s: %w", a, plain(err))
+	}
+	return nil
+}
+
+// plain leaves the system's own words of an error of the network.
+func plain(err error) error {
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		return number
+	}
+	return err
+}
+
+func connect(ctx context.Context, a address.Address, id *identity) (net.Conn, error) {
+	if a.IsUnix() {
+		return connectUnix(ctx, a.Path, id)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", net.JoinHostPort(a.Host, strconv.Itoa(a.Port)))
+}
+
+// logWatch remembers how long nginx's error logs were.
+type logWatch map[string]int64
+
+func watchLogs(daemons []*Daemon) logWatch {
+	w := logWatch{}
+	for _, d := range daemons {
+		for _, log := range d.Logs {
+			if info, err := os.Stat(log); err == nil && info.Mode().IsRegular() {
+				w[log] = info.Size()
+			}
+		}
+	}
+	return w
+}
+
+// complaints are the new lines that say that one of the addresses could not be reached.
+func (w logWatch) complaints(addresses []string) []string {
+	var out []string
+	for log, from := range w {
+		f, err := os.Open(log)
+		if err != nil {
+			continue // it was rotated away
+		}
+		data, err := io.ReadAll(io.NewSectionReader(f, from, 1<<20))
+		f.Close() //nolint:errcheck // it was read from only
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(data)) {
+			for _, a := range addresses {
+				if strings.Contains(line, " connect() to "+a+" failed ") {
+					out = append(out, strings.TrimSpace(line))
+				}
+			}
+		}
+	}
+	return out
+}
