@@ -36,6 +36,9 @@ func readSocket(pool *fpm.Pool) (s *socket, why string) {
 	}
 	s.aclUsers, s.aclGroups = commaList(users.Text), commaList(groups.Text)
 	s.bits = fpm.ParseMode(s.mode.Text)
+	if s.mode.Text == "" || !isOctal(s.mode.Text) {
+		s.bits = 0o660 // listen-form's: judge the owner and the group as they will be
+	}
 	return s, ""
 }
 

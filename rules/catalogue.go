@@ -14,9 +14,13 @@ var all = []lint.Rule{
 	NginxSyntax,
 	FPMSyntax,
 	FPMConfig,
+	UpstreamUnresolvable,
 
 	// connectivity
 	SocketMismatch,
+	PassForm,
+	ListenForm,
+	UpstreamDefaultPort,
 	ListenPermissions,
 	ListenConflict,
 	KeepalivePinsWorkers,

@@ -37,8 +37,8 @@ func checkSocketMismatch(p *lint.Pass) {
 			p.Skip("%s: fastcgi_pass %s: %s", place(h.Pass.Span()), h.Pass.Arg(0), h.Unknown)
 		}
 		for _, b := range h.Backends {
-			if b.Err != nil || b.Server != nil && b.Server.Down {
-				continue
+			if b.Err != nil || b.Server != nil && b.Server.Down || b.DefaultPort || speaksHTTP(b) {
+				continue // another rule's
 			}
 			if b.External != "" {
 				p.Skip("%s: %s: %s", place(b.Span), b.Text, b.External)

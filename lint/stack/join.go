@@ -17,7 +17,8 @@ import (
 func (s *Stack) Join() {
 	s.Handoffs, s.Proxied = nil, nil
 	s.Listens = nginxListens(s.Nginx)
-	j := &joiner{stack: s, listeners: listeners(s), servers: indexListens(s)}
+	s.listeners = listeners(s)
+	j := &joiner{stack: s, listeners: s.listeners, servers: indexListens(s)}
 	s.findMissingDirs()
 	s.findParamsFiles()
 	for _, c := range s.Nginx {
@@ -122,6 +123,9 @@ func (j *joiner) external(b *Backend) string {
 			return fmt.Sprintf("%s was not read completely", m.Conf.Display)
 		}
 	}
+	if p := j.listeners.byPrefix[a.Path]; p != nil {
+		return fmt.Sprintf("pool %s is to listen there, but its listen is no address", p.Name)
+	}
 	if p := j.listeners.unknown; p != nil {
 		_, setting, _ := p.Listen()
 		return fmt.Sprintf("pool %s may listen there: %s", p.Name, setting.Unknown)
@@ -174,6 +178,8 @@ type Listeners struct {
 	byPath  map[string][]*fpm.Pool
 	byPort  map[int][]tcpListener
 	unknown *fpm.Pool // one whose address is not constant
+	// byPrefix are pools that write "unix:" before their path, which FPM takes for a host.
+	byPrefix map[string]*fpm.Pool
 }
 
 type tcpListener struct {
@@ -182,7 +188,7 @@ type tcpListener struct {
 }
 
 func listeners(s *Stack) *Listeners {
-	l := &Listeners{split: s.Split, byPath: map[string][]*fpm.Pool{}, byPort: map[int][]tcpListener{}}
+	l := &Listeners{split: s.Split, byPath: map[string][]*fpm.Pool{}, byPort: map[int][]tcpListener{}, byPrefix: map[string]*fpm.Pool{}}
 	for _, p := range s.Pools() {
 		if !Serves(p) {
 			continue
@@ -193,6 +199,8 @@ func listeners(s *Stack) *Listeners {
 			if l.unknown == nil {
 				l.unknown = p
 			}
+		case err != nil && strings.HasPrefix(setting.Text, "unix:/"):
+			l.byPrefix[address.CleanSocket(strings.TrimPrefix(setting.Text, "unix:"))] = p
 		case err != nil || addr.IsZero():
 		case addr.IsUnix():
 			key := realSocket(p.Master.Root, addr.Path)

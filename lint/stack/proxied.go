@@ -86,7 +86,11 @@ func splitURL(text string) (scheme, authority string, ok bool) {
 		path, _, _ := strings.Cut(rest[5:], ":")
 		return scheme, "unix:" + path, true
 	}
-	if i := strings.IndexAny(rest, "/?"); i >= 0 {
+	ends := "/?"
+	if strings.HasPrefix(rest, "[") {
+		ends = "/" // ngx_parse_inet6_url
+	}
+	if i := strings.IndexAny(rest, ends); i >= 0 {
 		rest = rest[:i]
 	}
 	return scheme, rest, true

@@ -46,6 +46,7 @@ type Stack struct {
 	// Notes say what was left aside and why: a template, a file outside the root.
 	Notes []string
 
+	listeners   *Listeners
 	readersOnce sync.Once
 	readers     map[*source.File]func() string
 }
@@ -79,6 +80,14 @@ func (s *Stack) Differs(f *source.File) string {
 		return second()
 	}
 	return ""
+}
+
+// PoolsAt are the pools that a connection from nginx to an address reaches, the surest first.
+func (s *Stack) PoolsAt(a address.Address) []PoolMatch {
+	if s.listeners == nil {
+		return nil
+	}
+	return s.listeners.At(a)
 }
 
 // ParamsFile is the include that brings the standard FastCGI parameters, relative to nginx's
