@@ -40,7 +40,9 @@ var all = []lint.Rule{
 
 	// buffers
 	LowHeaderBuffer,
+	LowBodyBuffers,
 	BusyBuffers,
+	BufferingOff,
 
 	// requests
 	ScriptFilename,
@@ -50,13 +52,18 @@ var all = []lint.Rule{
 	NestedLocation,
 	PathInfoExec,
 	ErrorPageLoop,
+	Httpoxy,
 
 	// exposure
 	SocketWorldWritable,
 	FPMExposed,
 
+	// observability
+	ErrorLogLevel,
+
 	// edge
 	CloudflareRanges,
+	CacheStampede,
 }
 
 // All returns the rules in catalogue order.

@@ -73,6 +73,9 @@ func lostParams(list, outer []*nginx.Statement) []*nginx.Statement {
 	for _, d := range list {
 		have[d.Arg(0)] = true
 	}
+	for _, name := range []string{"REDIRECT_STATUS", "REQUEST_SCHEME", "GATEWAY_INTERFACE", "SERVER_SOFTWARE"} {
+		have[name] = true // lists by hand leave these out, and nothing depends on them
+	}
 	var lost []*nginx.Statement
 	for _, d := range outer {
 		if name := d.Arg(0); !have[name] {
