@@ -79,7 +79,9 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		ErrWriter:                 stderr,
 		OnUsageError:              usage,
 		ExitErrHandler:            func(*cli.Context, error) {},
-		Commands:                  []*cli.Command{lintCommand(), fixCommand(), rollbackCommand(), rulesCommand(), explainCommand(), versionCommand()},
+		Commands: []*cli.Command{
+			lintCommand(), fixCommand(), rollbackCommand(), diagnoseCommand(), rulesCommand(), explainCommand(), versionCommand(),
+		},
 		Action: func(c *cli.Context) error {
 			if name := c.Args().First(); name != "" {
 				return fmt.Errorf("unknown command %q%s", name, didYouMean(name, commandNames(c.App)))

@@ -1,0 +1,204 @@
+package logs
+
+import (
+	"cmp"
+	"slices"
+)
+
+// maxKept is how many events of a kind are kept for correlation. Later ones still count.
+const maxKept = 30_000
+
+// bySecond keeps events by their time; each can explain one failed request.
+type bySecond struct {
+	at   map[int64][]*Event
+	kept int
+}
+
+func (b *bySecond) add(e *Event) bool {
+	if b.kept == maxKept {
+		return false
+	}
+	if b.at == nil {
+		b.at = map[int64][]*Event{}
+	}
+	b.kept++
+	b.at[e.At] = append(b.at[e.At], e)
+	return true
+}
+
+// take uses up the event nearest to a time, looked for in the order of the offsets in seconds.
+func (b *bySecond) take(at int64, fits func(*Event) bool, offsets ...int64) *Event {
+	for _, offset := range offsets {
+		list := b.at[at+offset]
+		for i, e := range list[:min(len(list), 100)] {
+			if fits(e) {
+				e.used = true
+				b.at[at+offset] = slices.Delete(list, i, i+1)
+				return e
+			}
+		}
+	}
+	return nil
+}
+
+// rest are the events that are not used, in order.
+func (b *bySecond) rest() []*Event {
+	var out []*Event
+	for _, list := range b.at {
+		for _, e := range list {
+			if !e.used {
+				out = append(out, e)
+			}
+		}
+	}
+	sortEvents(out)
+	return out
+}
+
+// byPID keeps events by process.
+type byPID struct {
+	of   map[int][]*Event
+	kept int
+}
+
+func (b *byPID) add(e *Event) bool {
+	if b.kept == maxKept {
+		return false
+	}
+	if b.of == nil {
+		b.of = map[int][]*Event{}
+	}
+	b.kept++
+	b.of[e.PID] = append(b.of[e.PID], e)
+	return true
+}
+
+// near is the process's event within so many seconds before and after a time. An event without a
+// time, as raw dmesg prints it, fits any.
+func (b *byPID) near(pid int, at, before, after int64) *Event {
+	list := b.of[pid]
+	for _, e := range list[:min(len(list), 100)] {
+		if e.At == 0 || e.At >= at-before && e.At <= at+after {
+			return e
+		}
+	}
+	return nil
+}
+
+func (b *byPID) rest() []*Event {
+	var out []*Event
+	for _, list := range b.of {
+		for _, e := range list {
+			if !e.used {
+				out = append(out, e)
+			}
+		}
+	}
+	sortEvents(out)
+	return out
+}
+
+// ordered keeps events for looking back from a time.
+type ordered struct {
+	list   []*Event
+	sorted bool
+}
+
+func (o *ordered) add(e *Event) {
+	if len(o.list) < maxKept {
+		o.list, o.sorted = append(o.list, e), false
+	}
+}
+
+// upTo are the events up to a time, included.
+func (o *ordered) upTo(at int64) []*Event {
+	if !o.sorted {
+		sortEvents(o.list)
+		o.sorted = true
+	}
+	n, _ := slices.BinarySearchFunc(o.list, at+1, func(e *Event, at int64) int { return cmp.Compare(e.At, at) })
+	return o.list[:n]
+}
+
+// last is the newest event up to a time and not older than so many seconds that fits.
+func (o *ordered) last(at, within int64, fits func(*Event) bool) *Event {
+	list := o.upTo(at)
+	for i := len(list) - 1; i >= max(0, len(list)-100) && list[i].At >= at-within; i-- {
+		if fits(list[i]) {
+			return list[i]
+		}
+	}
+	return nil
+}
+
+func sortEvents(list []*Event) {
+	slices.SortStableFunc(list, func(a, b *Event) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Source.Name, b.Source.Name), cmp.Compare(a.Line, b.Line))
+	})
+}
+
+// timeline is what PHP-FPM and the kernel did.
+type timeline struct {
+	deaths, refusals bySecond
+	kills, faults    byPID
+	timeouts         byPID
+	// lives are starts, stops and reloads of each PHP-FPM.
+	lives map[string]*ordered
+	// traces and full are slow scripts and pools without a worker left, by pool; "" for all.
+	traces, full map[string]*ordered
+}
+
+func newTimeline() timeline {
+	return timeline{lives: map[string]*ordered{}, traces: map[string]*ordered{}, full: map[string]*ordered{}}
+}
+
+// maxNames bounds the maps by pool and by unit.
+const maxNames = 5_000
+
+func addTo(m map[string]*ordered, name string, e *Event) {
+	o := m[name]
+	if o == nil {
+		if len(m) == maxNames {
+			return
+		}
+		o = &ordered{}
+		m[name] = o
+	}
+	o.add(e)
+}
+
+// add keeps an event that may explain failed requests; false where it explains none, or where there
+// is no room.
+func (t *timeline) add(e *Event) bool {
+	switch e.Message.role {
+	case roleDeath:
+		return t.deaths.add(e)
+	case roleRefuse:
+		return t.refusals.add(e)
+	case roleTimeout:
+		return t.timeouts.add(e)
+	case roleKill:
+		if t.kills.near(e.PID, e.At, 10, 10) != nil {
+			return true // the kernel speaks of a kill more than once
+		}
+		return t.kills.add(e)
+	case roleFault:
+		return t.faults.add(e)
+	case roleStop, roleReload, roleReady:
+		// The unit of systemd's own messages is only used where PHP-FPM's log is not there.
+		name := e.Unit
+		if e.Log == SystemdLog {
+			name = systemdUnit
+		}
+		addTo(t.lives, name, e)
+	case roleTrace:
+		addTo(t.traces, e.Pool, e)
+		addTo(t.traces, "", e)
+	case roleFull:
+		addTo(t.full, e.Pool, e)
+		addTo(t.full, "", e)
+	}
+	return false
+}
+
+const systemdUnit = "systemd"
