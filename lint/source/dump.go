@@ -23,8 +23,8 @@ func IsDump(data []byte) bool {
 
 // Dump reads what nginx -T prints as a root that holds the files at their own paths; main is the
 // first of them. nginx writes a line feed after each file, which is not part of it. A comment in
-// a configuration that looks like a header cannot be told from one: it must stand after an empty
-// line and name an absolute path to be taken for it.
+// a configuration that looks like a header, at a line's beginning and with an absolute path,
+// cannot be told from one.
 func Dump(name string, r io.Reader) (root *Root, main string, err error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxDumpSize+1))
 	if err != nil {

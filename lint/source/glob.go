@@ -1,12 +1,12 @@
 package source
 
 import (
+	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
-
-	"github.com/bmatcuk/doublestar/v4"
 )
 
 // HasMeta says whether nginx and FPM treat a path as a pattern.
@@ -21,6 +21,7 @@ func (r *Root) Glob(pattern string) ([]string, error) {
 	names := []string{"/"}
 	for i, part := range parts {
 		var next []string
+		want := compile(part)
 		for _, dir := range names {
 			if !HasMeta(part) {
 				p := path.Join(dir, part)
@@ -38,10 +39,9 @@ func (r *Root) Glob(pattern string) ([]string, error) {
 				continue
 			}
 			prefix := strings.TrimSuffix(dir, "/") + "/"
-			matches := component(part)
 			next = slices.Grow(next, len(entries))
 			for _, e := range entries {
-				if matches(e.Name()) {
+				if want.match(e.Name()) {
 					next = append(next, prefix+e.Name())
 				}
 			}
@@ -57,19 +57,82 @@ func (r *Root) lexists(p string) bool {
 	return err == nil
 }
 
-// component matches one path component. doublestar knows ** and {a,b}, glob(3) does not: inside
-// one component ** is *, and braces are escaped.
-func component(pattern string) func(name string) bool {
-	hidden := strings.HasPrefix(pattern, ".") || strings.HasPrefix(pattern, `\.`)
-	if pattern == "*" {
-		return func(name string) bool { return !strings.HasPrefix(name, ".") }
+// component is one part of a pattern between slashes.
+type component struct {
+	dot bool           // it begins with a literal dot
+	re  *regexp.Regexp // nil for *, which matches all
+}
+
+// compile reads a part of a pattern as fnmatch(3) does in the C locale, where each byte is a
+// character: nginx and FPM set no other one. A bracket that is not closed stands for itself.
+func compile(part string) component {
+	if part == "*" {
+		return component{}
 	}
-	pattern = strings.NewReplacer("{", `\{`, "}", `\}`).Replace(pattern)
-	return func(name string) bool {
-		if strings.HasPrefix(name, ".") && !hidden {
-			return false
+	var b strings.Builder
+	for i := 0; i < len(part); i++ {
+		switch c := part[i]; c {
+		case '*':
+			b.WriteString(".*")
+		case '?':
+			b.WriteByte('.')
+		case '[':
+			class, n := bracket(part[i:])
+			b.WriteString(class)
+			i += n - 1
+		case '\\':
+			i = min(i+1, len(part)-1)
+			b.WriteString(regexp.QuoteMeta(latin1(part[i : i+1])))
+		default:
+			b.WriteString(regexp.QuoteMeta(latin1(part[i : i+1])))
 		}
-		ok, err := doublestar.Match(pattern, name)
-		return err == nil && ok
 	}
+	re, err := regexp.Compile("(?s)^" + b.String() + "$")
+	if err != nil { // a range that runs backwards matches nothing
+		re = nothing
+	}
+	return component{dot: strings.HasPrefix(part, ".") || strings.HasPrefix(part, `\.`), re: re}
+}
+
+var nothing = regexp.MustCompile(`[^\x00-\x{10FFFF}]`)
+
+// bracket translates the bracket expression that a text begins with, and says how long it is.
+func bracket(text string) (class string, length int) {
+	i := 1
+	out := "["
+	if i < len(text) && (text[i] == '!' || text[i] == '^') {
+		out += "^"
+		i++
+	}
+	for first := i; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == ']' && i > first:
+			return out + "]", i + 1
+		case c == '[' && strings.HasPrefix(text[i:], "[:") && strings.Contains(text[i:], ":]"):
+			n := strings.Index(text[i:], ":]") + 2
+			out += text[i : i+n]
+			i += n - 1
+		case c == '-' && i > first && i+1 < len(text) && text[i+1] != ']':
+			out += "-"
+		default:
+			if c == '\\' && i+1 < len(text) {
+				i++
+			}
+			out += fmt.Sprintf(`\x%02x`, text[i])
+		}
+	}
+	return `\[`, 1
+}
+
+// latin1 makes every byte a character.
+func latin1(s string) string {
+	out := make([]rune, len(s))
+	for i := range len(s) {
+		out[i] = rune(s[i])
+	}
+	return string(out)
+}
+
+func (c component) match(name string) bool {
+	return (c.dot || !strings.HasPrefix(name, ".")) && (c.re == nil || c.re.MatchString(latin1(name)))
 }

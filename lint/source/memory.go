@@ -65,11 +65,9 @@ func (m memory) ReadDir(name string) ([]fs.DirEntry, error) {
 	if !n.IsDir() {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOTDIR}
 	}
-	names := slices.Clone(n.children)
-	slices.Sort(names)
-	names = slices.Compact(names)
-	out := make([]fs.DirEntry, 0, len(names))
-	for _, c := range names {
+	children := slices.Compact(slices.Sorted(slices.Values(n.children)))
+	out := make([]fs.DirEntry, 0, len(children))
+	for _, c := range children {
 		out = append(out, m[path.Join(name, c)])
 	}
 	return out, nil

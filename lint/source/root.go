@@ -70,6 +70,9 @@ func DirWith(dir string, o Overlay) (*Root, error) {
 		return nil, &fs.PathError{Op: "open", Path: dir, Err: errors.New("not a directory")}
 	}
 	wd, _ := os.Getwd()
+	if real, err := filepath.EvalSymlinks(wd); err == nil {
+		wd = real
+	}
 	r := newRoot(dir, disk(abs).under(o))
 	r.disk = abs
 	r.live = abs == "/"
@@ -140,7 +143,7 @@ func (r *Root) resolve(p string) (real string, info fs.FileInfo, err error) {
 	case info.Mode().Type() != fs.ModeSymlink:
 		return real, info, nil
 	}
-	if real, err = securejoin.SecureJoinVFS("/", real, r.back); err != nil {
+	if real, err = r.follow(real); err != nil {
 		return "", nil, err
 	}
 	info, err = r.back.Lstat(real)
@@ -150,6 +153,21 @@ func (r *Root) resolve(p string) (real string, info fs.FileInfo, err error) {
 	return real, info, nil
 }
 
+// follow resolves all links of a path.
+func (r *Root) follow(p string) (string, error) {
+	real, err := securejoin.SecureJoinVFS("/", p, mounted{r})
+	if err != nil {
+		return "", err
+	}
+	return r.translate(real), nil
+}
+
+// mounted shows the root's links with the mounts in effect: a link's target may be below one.
+type mounted struct{ r *Root }
+
+func (m mounted) Lstat(name string) (fs.FileInfo, error) { return m.r.back.Lstat(m.r.translate(name)) }
+func (m mounted) Readlink(name string) (string, error)   { return m.r.back.Readlink(m.r.translate(name)) }
+
 // resolveDir remembers what it found: the files of one directory need not ask again.
 func (r *Root) resolveDir(dir string) (string, error) {
 	r.mu.Lock()
@@ -158,7 +176,7 @@ func (r *Root) resolveDir(dir string) (string, error) {
 	if ok {
 		return real, nil
 	}
-	real, err := securejoin.SecureJoinVFS("/", dir, r.back)
+	real, err := r.follow(dir)
 	if err == nil {
 		r.mu.Lock()
 		r.dirs[dir] = real
@@ -234,6 +252,12 @@ func (r *Root) read(p string) (*File, error) {
 		return f, fail
 	}
 	v, err, _ := r.group.Do(real, func() (any, error) {
+		r.mu.Lock()
+		f, fail := r.files[real], r.fails[real]
+		r.mu.Unlock()
+		if f != nil || fail != nil { // another call ended since
+			return f, fail
+		}
 		f, err := r.load(real, info)
 		r.mu.Lock()
 		defer r.mu.Unlock()

@@ -71,6 +71,9 @@ func (m memory) readTar(t *tar.Reader) error {
 		if count >= maxTarEntries {
 			return fmt.Errorf("more than %d entries", maxTarEntries)
 		}
+		if h.Typeflag == tar.TypeXGlobalHeader {
+			continue // git archive writes the commit there
+		}
 		if strings.Contains("/"+h.Name+"/", "/../") {
 			return fmt.Errorf("the entry %q leads out of the archive", h.Name)
 		}
