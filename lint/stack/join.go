@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"fpmlint/lint/address"
@@ -53,7 +54,7 @@ func (j *joiner) backends(h *Handoff) {
 	for _, v := range values {
 		for _, b := range j.resolve(h.Config, v.Text, v.Span) {
 			if b.Err == nil {
-				j.match(b)
+				j.match(h.Config, b)
 			}
 			h.Backends = append(h.Backends, b)
 		}
@@ -90,15 +91,38 @@ func (b *Backend) takePort(port int) {
 	}
 }
 
-func (j *joiner) match(b *Backend) {
+func (j *joiner) match(c *nginx.Config, b *Backend) {
 	b.Pools, b.Listens = j.listeners.At(b.Address), j.servers.at(b.Address)
+	if len(b.Pools) == 0 && b.Address.IsUnix() {
+		b.Pools = j.listeners.At(followed(c.Root, b.Address))
+	}
 	if len(b.Pools) == 0 || b.Pools[0].Match == address.Unknown {
-		b.External = j.external(b)
+		b.External = j.external(c, b)
 	}
 }
 
+// newestSocket is a link that Debian's packages keep to the socket of the newest PHP's pool www
+// (php-fpm-socket-helper); it leads through newestLink, which unlike the former outlives a reboot.
+const (
+	newestSocket = "/run/php/php-fpm.sock"
+	newestLink   = "/etc/alternatives/php-fpm.sock"
+)
+
+// followed is the socket that a path leads to by links, as connect(2) follows them.
+func followed(root *source.Root, a address.Address) address.Address {
+	p := a.Path
+	if p == newestSocket && !root.Exists(path.Dir(p)) {
+		p = newestLink
+	}
+	real, err := root.Resolve(p)
+	if err != nil {
+		return a
+	}
+	return address.Address{Path: address.CleanSocket(real)}
+}
+
 // external says why nobody can tell from this stack who listens at an address.
-func (j *joiner) external(b *Backend) string {
+func (j *joiner) external(c *nginx.Config, b *Backend) string {
 	s, a := j.stack, b.Address
 	if len(s.Masters) == 0 {
 		return "no PHP-FPM configuration was found"
@@ -109,11 +133,11 @@ func (j *joiner) external(b *Backend) string {
 		}
 		return fmt.Sprintf("%s is the name of a host that this configuration does not describe", a.Host)
 	}
-	if b.Server != nil && b.Server.Backup && len(b.Pools) == 0 && other(a) != "" {
-		return other(a) + " is not PHP-FPM"
-	}
 	if name := other(a); name != "" {
 		return name + " is not PHP-FPM"
+	}
+	if a.Path == newestSocket && !c.Root.Exists(path.Dir(a.Path)) && slices.ContainsFunc(s.Masters, func(m *fpm.Master) bool { return m.Family == "debian" }) {
+		return "Debian's packages make it a link to the newest PHP's socket, which is not known here"
 	}
 	if a.IsUnix() && len(b.Listens) > 0 {
 		return "nginx itself listens there"
