@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -159,12 +160,15 @@ func (d *Daemon) test(ctx context.Context, candidate *candidate) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// said is what a daemon's check printed, without what is no complaint.
+// stamp is what nginx and PHP-FPM put before a message: time, process and level.
+var stamp = regexp.MustCompile(`^(?:\d{4}/\d\d/\d\d [\d:]+ (\[\w+\]) \d+#\d+: |\[[^\]]*\] )`)
+
+// said is what a daemon's check printed, without what is no complaint and what differs each time.
 func said(out string) string {
 	var kept []string
 	for line := range strings.Lines(out) {
-		line = strings.TrimSpace(line)
-		if line != "" && !strings.Contains(line, "[warn]") && !strings.Contains(line, "[notice]") && !strings.Contains(line, "NOTICE:") {
+		line = strings.TrimSpace(stamp.ReplaceAllString(line, "$1 "))
+		if line != "" && !strings.Contains(line, "[warn]") && !strings.Contains(line, "[notice]") && !strings.HasPrefix(line, "NOTICE:") {
 			kept = append(kept, line)
 		}
 	}

@@ -191,18 +191,21 @@ func (d *Daemon) await(ctx context.Context, before *process) error {
 
 func alive(pid int) bool { return unix.Kill(pid, 0) == nil }
 
-// renewed says whether a master has workers that it had not before.
+// renewed says whether a master has new workers, and the old ones no longer accept connections.
 func (p *process) renewed(before *process) bool {
+	fresh := false
 	for pid := range p.workers {
-		if before.workers[pid] {
+		title, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err != nil || !strings.HasPrefix(string(title), "nginx: worker process") {
 			continue
 		}
-		title, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if err == nil && strings.HasPrefix(string(title), "nginx: worker process") {
-			return true
+		leaving := strings.HasPrefix(string(title), "nginx: worker process is shutting down")
+		if before.workers[pid] && !leaving {
+			return false
 		}
+		fresh = fresh || !before.workers[pid] && !leaving
 	}
-	return false
+	return fresh
 }
 
 // service is the systemd unit in whose control group a process is.
@@ -244,6 +247,7 @@ func (d *Daemon) revive(ctx context.Context, before *process) error {
 		}
 		return nil
 	}
+	before.endWorkers(ctx)
 	argv := []string{d.Program, "-D"}
 	if d.Kind == kindNginx {
 		argv = argv[:1]
@@ -255,4 +259,26 @@ func (d *Daemon) revive(ctx context.Context, before *process) error {
 		return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, said(string(out)))
 	}
 	return nil
+}
+
+// endWorkers ends workers that outlived their PHP-FPM master, which hold its sockets, when they have
+// answered what they are at.
+func (p *process) endWorkers(ctx context.Context) {
+	for {
+		left := false
+		for pid := range p.workers {
+			title, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+			if err == nil && strings.HasPrefix(string(title), "php-fpm: pool ") {
+				left = unix.Kill(pid, unix.SIGQUIT) == nil || left
+			}
+		}
+		if !left {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }

@@ -220,7 +220,7 @@ func (s savedSocket) restore(do calls) error {
 	if err := unix.Lstat(s.Path, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
 		return nil //nolint:nilerr // a socket that is gone has nothing to give back
 	}
-	if int(st.Uid) == s.NewUID && int(st.Gid) == s.NewGID && uint32(st.Mode)&0o7777 == s.NewMode {
+	if int(st.Uid) == s.NewUID && int(st.Gid) == s.NewGID && uint32(st.Mode)&0o7777 == s.NewMode { //nolint:unconvert // its type differs between systems
 		return s.set(do, s.OldUID, s.OldGID, s.OldMode)
 	}
 	return nil

@@ -57,7 +57,7 @@ func align(p *fpm.Pool, h *host.Facts) (s savedSocket, ok bool) {
 	if err := unix.Lstat(listen.Path, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
 		return s, false
 	}
-	s = savedSocket{Path: listen.Path, OldUID: int(st.Uid), OldGID: int(st.Gid), OldMode: uint32(st.Mode) & 0o7777}
+	s = savedSocket{Path: listen.Path, OldUID: int(st.Uid), OldGID: int(st.Gid), OldMode: uint32(st.Mode) & 0o7777} //nolint:unconvert // its type differs between systems
 	s.NewUID, s.NewGID, s.NewMode = s.OldUID, s.OldGID, uint32(fpm.ParseMode(p.Get("listen.mode").Text))&0o7777
 	if owner := p.Get("listen.owner"); !owner.IsDefault {
 		// fpm_unix_resolve_socket_permissions: a name brings its group along, a number does not.

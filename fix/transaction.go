@@ -17,6 +17,9 @@ import (
 	"fpmlint/lint/source"
 )
 
+// startTime is how long a pool may take until it answers after a reload.
+const startTime = 5 * time.Second
+
 // RolledBackError says that a run failed and that everything is as it was before.
 type RolledBackError struct {
 	Cause error
@@ -371,9 +374,9 @@ func (t *Transaction) verify(ctx context.Context) error {
 	if !t.Probe {
 		return nil
 	}
-	wait := 5 * time.Second
+	wait := startTime
 	for _, r := range t.reloaded {
-		wait = max(wait, 5*time.Second+r.daemon.Grace)
+		wait = max(wait, startTime+r.daemon.Grace)
 	}
 	logs := watchLogs(t.daemons)
 	after := answers(ctx, t.Plan.After.Stacks, t.watched, wait)
@@ -437,7 +440,9 @@ func (t *Transaction) reloadBack(ctx context.Context) error {
 		now, err := r.daemon.running()
 		switch {
 		case err == nil && now == nil && r.before != nil:
-			err = r.daemon.revive(ctx, r.before)
+			limited, cancel := context.WithTimeout(ctx, reloadTimeout+r.daemon.Grace)
+			err = r.daemon.revive(limited, r.before)
+			cancel()
 			t.Say(Step{Action: "start", Object: r.daemon.Name(), Note: "it had ended at its reload"})
 		case r.before == nil && r.daemon.ReloadCommand == "":
 			continue // it did not run before either
@@ -452,9 +457,12 @@ func (t *Transaction) reloadBack(ctx context.Context) error {
 	if len(t.reloaded) == 0 {
 		return nil
 	}
-	wait := 5 * time.Second
-	for at, err := range answers(ctx, t.Plan.Before.Stacks, t.watched, wait) {
-		if was, asked := t.before[at]; asked && was == nil && err != nil {
+	healthy := slices.DeleteFunc(slices.Clone(t.watched), func(at place) bool {
+		was, asked := t.before[at]
+		return !asked || was != nil
+	})
+	for _, err := range answers(ctx, t.Plan.Before.Stacks, healthy, startTime) {
+		if err != nil {
 			return fmt.Errorf("a hand-off that answered before does not now: %w", err)
 		}
 	}

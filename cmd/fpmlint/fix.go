@@ -232,8 +232,11 @@ func (f *fixRun) printDiff(diff string) error {
 
 // say prints a line about the run itself: to standard error, as standard output is the diff's.
 func (f *fixRun) say(format string, args ...any) {
-	if !f.json {
-		fmt.Fprintln(f.c.App.ErrWriter, report.Escape(fmt.Sprintf(format, args...))) //nolint:errcheck // nowhere to report it
+	if f.json {
+		return
+	}
+	for line := range strings.SplitSeq(fmt.Sprintf(format, args...), "\n") {
+		fmt.Fprintln(f.c.App.ErrWriter, report.Escape(line)) //nolint:errcheck // nowhere to report it
 	}
 }
 

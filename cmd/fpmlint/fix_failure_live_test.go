@@ -1,0 +1,235 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"fpmlint/testdata/live"
+)
+
+// mismatch is a stack with a healthy site and one whose socket changed its name.
+func mismatch() string {
+	buffers := "            fastcgi_buffer_size 32k;\n            fastcgi_buffers 16 16k;\n"
+	return live.Site(live.PHPServer("good.test", "unix:@DIR@/good.sock", buffers)+live.PHPServer("bad.test", "unix:@DIR@/php8.1-fpm.sock", buffers)) +
+		live.Master("8.2", "process_control_timeout = 10s", live.Pool("good", "good.sock", "")+live.Pool("www", "php8.2-fpm.sock", "")) + live.Scripts
+}
+
+// permissions is a stack with a healthy site and one whose socket shuts nginx out.
+func permissions() string {
+	return strings.ReplaceAll(strings.Replace(mismatch(), "php8.2-fpm.sock\nlisten.owner = www-data\nlisten.group = www-data\n", "php8.2-fpm.sock\nlisten.owner = root\nlisten.group = root\n", 1), "php8.1-fpm", "php8.2-fpm")
+}
+
+// state is all that a run that fails must leave as it was: contents, owners, modes and times of the
+// configuration, and owners and modes of sockets.
+func state(t *testing.T, s *live.Server) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := filepath.WalkDir(s.Dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || name == s.Path("state") {
+			return fs.SkipDir
+		}
+		info, err := d.Info()
+		if err != nil || d.IsDir() || strings.HasSuffix(name, ".log") || strings.HasSuffix(name, ".pid") {
+			return err
+		}
+		st := info.Sys().(*syscall.Stat_t) //nolint:forcetypeassert // on Linux it is
+		text := fmt.Sprintf("%v %d:%d", info.Mode(), st.Uid, st.Gid)
+		if info.Mode().IsRegular() {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			text += fmt.Sprintf(" %v %q", info.ModTime(), data)
+		}
+		out[strings.TrimPrefix(name, s.Dir)] = text
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestFixFailsLive makes fix fail in each way, and sees that all is as before and that the server
+// still serves.
+func TestFixFailsLive(t *testing.T) {
+	tests := map[string]struct {
+		archive string
+		edit    func(string) string // of nginx.conf, after the start
+		setup   func(*testing.T, *live.Server)
+		flags   []string
+		code    int
+		says    string
+	}{
+		"nginx -t refuses with and without the fix": {
+			archive: mismatch(), edit: func(s string) string {
+				return strings.Replace(s, "access_log off;", "access_log off; no_such_directive on;", 1)
+			},
+			flags: []string{"--reload"}, code: 3, says: `unknown directive "no_such_directive"`,
+		},
+		"nginx -t refuses the candidate": {
+			archive: mismatch(), flags: []string{"--reload", "--nginx-test", "! grep -q 'pass unix:@DIR@/php8.2' @DIR@/nginx.conf"},
+			code: 3, says: "nothing was changed",
+		},
+		"php-fpm -t refuses the candidate": {
+			archive: permissions(), flags: []string{"--reload", "--fpm-test", "! grep -q 'listen.owner = www-data.*' @DIR@/8.2/pool.d/www.conf || ! grep -q 'listen.group = root' @DIR@/8.2/pool.d/www.conf && false"},
+			code: 3, says: "nothing was changed",
+		},
+		"refused only when it is written": {
+			archive: mismatch(), flags: []string{"--reload", "--nginx-test", "echo x >> @DIR@/count.log; test $(wc -l < @DIR@/count.log) -ne 3"},
+			code: 3, says: "everything was rolled back",
+		},
+		"the reload command fails": {
+			archive: mismatch(), flags: []string{"--reload", "--reload-nginx", "if test -e @DIR@/again.log; then kill -HUP $(cat @DIR@/nginx.pid); else touch @DIR@/again.log; echo no way >&2; exit 1; fi"},
+			code: 3, says: "no way",
+		},
+		"PHP-FPM dies at its reload": {
+			archive: permissions(), flags: []string{"--reload", "--reload-fpm", "f=@DIR@/8.2/pool.d/www.conf; cp -p $f @DIR@/saved.log; echo '[' >> $f; kill -USR2 $(cat @DIR@/8.2/fpm.pid); sleep 0.5; cp -p @DIR@/saved.log $f"},
+			code: 3, says: "ended at its reload",
+		},
+		"PHP-FPM is killed at its reload": {
+			archive: permissions(), flags: []string{"--reload", "--reload-fpm", "kill -9 $(cat @DIR@/8.2/fpm.pid); sleep 0.3"},
+			code: 3, says: "ended at its reload",
+		},
+		"the pool does not answer": {
+			archive: mismatch(), setup: func(t *testing.T, s *live.Server) {
+				t.Helper()
+				if err := os.Remove(s.Path("php8.2-fpm.sock")); err != nil {
+					t.Fatal(err)
+				}
+			},
+			flags: []string{"--reload"}, code: 3, says: "no such file or directory",
+		},
+		"a file changes meanwhile": {
+			archive: mismatch(), flags: []string{"--reload", "--nginx-test", "test -e @DIR@/once.log || cp -p @DIR@/nginx.conf @DIR@/once.log && echo '# mine' >> @DIR@/nginx.conf"},
+			code: 3, says: "nginx.conf changed while the fixes were planned",
+		},
+		"the state directory is not writable": {
+			archive: mismatch(), flags: []string{"--write", "--state-dir", "/proc/self/fpmlint"}, code: 2, says: "--state-dir",
+		},
+		"the state directory's disk is full": {
+			archive: mismatch(), setup: fullDisk, flags: []string{"--write"}, code: 3, says: "no space left on device",
+		},
+		"the configuration is on a read-only file system": {
+			archive: permissions(), setup: readOnly, flags: []string{"--write"}, code: 3, says: "read-only file system",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := live.Start(t, test.archive)
+			wantStatus(t, s, "good.test", "/index.php", 200)
+			if test.edit != nil {
+				s.Write("nginx.conf", test.edit(s.Read("nginx.conf")))
+			}
+			if test.setup != nil {
+				test.setup(t, s)
+			}
+			before := state(t, s)
+			var flags []string
+			for _, f := range test.flags {
+				flags = append(flags, s.Expand(f))
+			}
+			code, out := fixed(t, s, flags...)
+			if code != test.code || !strings.Contains(out, test.says) {
+				t.Errorf("exit code %d, want %d and %q\n%s", code, test.code, test.says, out)
+			}
+			after := state(t, s)
+			if name == "a file changes meanwhile" {
+				if got := s.Read("nginx.conf"); !strings.HasSuffix(got, "# mine\n") || !strings.Contains(got, "php8.1") {
+					t.Errorf("the owner's change is lost:\n%s", got)
+				}
+				delete(before, "/nginx.conf")
+				delete(after, "/nginx.conf")
+			}
+			if diff := cmp.Diff(before, after); diff != "" {
+				t.Errorf("(-before +after):\n%s\n%s", diff, out)
+			}
+			wantStatus(t, s, "good.test", "/index.php", 200)
+		})
+	}
+}
+
+// fullDisk mounts a small file system for the state directory, and fills it.
+func fullDisk(t *testing.T, s *live.Server) {
+	t.Helper()
+	mount(t, "tmpfs", s.Path("state"), "tmpfs", 0, "size=16k")
+	if err := os.MkdirAll(s.Path("state/runs"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(s.Path("state/fill"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // writing to it fails anyway
+	for err == nil {
+		_, err = f.Write(make([]byte, 512))
+	}
+}
+
+// readOnly mounts the pools' directory over itself, for reading only.
+func readOnly(t *testing.T, s *live.Server) {
+	t.Helper()
+	dir := s.Path("8.2/pool.d")
+	mount(t, dir, dir, "", unix.MS_BIND, "")
+	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mount(t *testing.T, from, to, kind string, flags uintptr, data string) {
+	t.Helper()
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount(from, to, kind, flags, data); err != nil {
+		t.Skipf("this kernel lets nobody mount here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(to, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestFixTwiceAtOnce has a second run find the first one at work.
+func TestFixTwiceAtOnce(t *testing.T) {
+	s := live.Start(t, mismatch())
+	first := exec.Command("fpmlint", "fix", "--write", "--nginx-conf", s.Path("nginx.conf"), "--fpm-conf", s.Path("8.2/php-fpm.conf"), "--state-dir", s.Path("state"),
+		"--php-fpm-bin", s.FPM, "--nginx-test", "touch "+s.Path("at-work")+"; while ! test -e "+s.Path("go-on")+"; do sleep 0.05; done")
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 200 {
+		if _, err := os.Stat(s.Path("at-work")); err == nil {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	before := state(t, s)
+	code, out := fixed(t, s, "--write")
+	if code != 2 || !strings.Contains(out, "another fpmlint run is at work") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	if diff := cmp.Diff(before, state(t, s)); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
+	}
+	if err := os.WriteFile(s.Path("go-on"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Wait(); err != nil {
+		t.Errorf("the first run: %v", err)
+	}
+	if !strings.Contains(s.Read("nginx.conf"), "php8.2-fpm.sock") {
+		t.Error("the first run changed nothing")
+	}
+}

@@ -1,0 +1,327 @@
+// Package live starts a real nginx and real PHP-FPM masters in a temporary directory, for tests
+// that see a hand-off break and be mended. Tests skip where the programs are missing.
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/tools/txtar"
+)
+
+// Server is a running stack. Its nginx listens on a unix socket, http.sock.
+type Server struct {
+	// Dir holds everything; the archive's @DIR@ stands for it.
+	Dir string
+	// Nginx and FPM are the programs.
+	Nginx, FPM string
+
+	t      *testing.T
+	client *http.Client
+}
+
+// Start writes an archive's files and starts an FPM master for each */php-fpm.conf in it, and
+// nginx for nginx.conf. It needs root, as nginx and PHP-FPM change their users.
+func Start(t *testing.T, archive string) *Server {
+	t.Helper()
+	s := Prepare(t, archive)
+	for _, conf := range s.FPMConfs() {
+		s.StartFPM(conf)
+	}
+	s.StartNginx()
+	return s
+}
+
+// Prepare is Start without starting anything.
+func Prepare(t *testing.T, archive string) *Server {
+	t.Helper()
+	nginx, php := Programs(t)
+	dir, err := os.MkdirTemp("", "live") // t.TempDir is too long a path for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{Dir: dir, Nginx: nginx, FPM: php, t: t}
+	t.Cleanup(s.stop)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range txtar.Parse([]byte(archive)).Files {
+		name := filepath.Join(dir, f.Name)
+		text := s.Expand(string(f.Data))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.client = &http.Client{
+		Timeout: 20 * time.Second,
+		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", filepath.Join(dir, "http.sock"))
+		}},
+	}
+	return s
+}
+
+// Programs finds nginx and php-fpm, and skips the test where one is missing or where it does not
+// run as root.
+func Programs(t *testing.T) (nginx, php string) {
+	t.Helper()
+	nginx, err := exec.LookPath("nginx")
+	if err != nil {
+		t.Skip("nginx is not installed")
+	}
+	if php, err = exec.LookPath("php-fpm"); err != nil {
+		found, _ := filepath.Glob("/usr/sbin/php-fpm[0-9]*") // the pattern is well formed
+		if len(found) == 0 {
+			t.Skip("php-fpm is not installed")
+		}
+		php = found[len(found)-1]
+	}
+	if os.Getuid() != 0 {
+		t.Skip("nginx and php-fpm need root to change their users")
+	}
+	return nginx, php
+}
+
+// FPMConfs are the FPM main files.
+func (s *Server) FPMConfs() []string {
+	found, _ := filepath.Glob(filepath.Join(s.Dir, "*", "php-fpm.conf")) // the pattern is well formed
+	return found
+}
+
+// StartFPM starts a master and waits until its pools listen.
+func (s *Server) StartFPM(conf string) {
+	s.t.Helper()
+	s.run(s.FPM, "-D", "-y", conf)
+}
+
+// StartNginx starts nginx and waits until it listens.
+func (s *Server) StartNginx() {
+	s.t.Helper()
+	s.run(s.Nginx, "-c", filepath.Join(s.Dir, "nginx.conf"))
+}
+
+// run runs a daemon that goes to the background when it is ready.
+func (s *Server) run(argv ...string) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput(); err != nil {
+		s.t.Fatalf("%s: %v: %s", strings.Join(argv, " "), err, out)
+	}
+}
+
+// Path is a file's path on disk.
+func (s *Server) Path(name string) string { return filepath.Join(s.Dir, name) }
+
+// Expand puts the directory in place of @DIR@.
+func (s *Server) Expand(text string) string { return strings.ReplaceAll(text, "@DIR@", s.Dir) }
+
+// Read is a file's content.
+func (s *Server) Read(name string) string {
+	s.t.Helper()
+	data, err := os.ReadFile(s.Path(name))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(data)
+}
+
+// Write replaces a file's content.
+func (s *Server) Write(name, text string) {
+	s.t.Helper()
+	if err := os.WriteFile(s.Path(name), []byte(text), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Get asks nginx for a path of a site.
+func (s *Server) Get(host, path string) (status int, body string) {
+	s.t.Helper()
+	status, body, err := s.get(host, path)
+	if err != nil {
+		s.t.Fatalf("GET %s%s: %v", host, path, err)
+	}
+	return status, body
+}
+
+func (s *Server) get(host, path string) (int, string, error) {
+	req, err := http.NewRequest(http.MethodGet, "http://"+host+path, http.NoBody)
+	if err != nil {
+		return 0, "", err
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was read from only
+	body, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(body), err
+}
+
+// Load asks for a path steadily until the returned function is called, which says how many answers
+// were not 200, and how many requests there were.
+func (s *Server) Load(host, path string) (stop func() (lost, asked int)) {
+	var lost, asked atomic.Int64
+	var group sync.WaitGroup
+	done := make(chan struct{})
+	for range 2 {
+		group.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				case <-time.After(3 * time.Millisecond):
+				}
+				status, body, err := s.get(host, path)
+				asked.Add(1)
+				if err != nil || status != http.StatusOK {
+					lost.Add(1)
+					s.t.Logf("under load: %d %q %v", status, body, err)
+				}
+			}
+		})
+	}
+	return func() (int, int) {
+		close(done)
+		group.Wait()
+		return int(lost.Load()), int(asked.Load())
+	}
+}
+
+// Masters are the processes of the stack that call themselves masters.
+func (s *Server) Masters() []procfs.Proc {
+	all, err := procfs.AllProcs()
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(all, func(p procfs.Proc) bool {
+		title, err := p.CmdLine()
+		text := strings.Join(title, " ")
+		return err != nil || !strings.Contains(text, s.Dir+"/") || !strings.Contains(text, "master process")
+	})
+}
+
+// MasterOf is the process of the master with a main file, 0 where none runs.
+func (s *Server) MasterOf(conf string) int {
+	for _, p := range s.Masters() {
+		if title, err := p.CmdLine(); err == nil && strings.Contains(strings.Join(title, " "), conf) {
+			return p.PID
+		}
+	}
+	return 0
+}
+
+// stop ends what was started, workers too, and removes the directory.
+func (s *Server) stop() {
+	if s.t.Failed() {
+		for _, log := range []string{"error.log", "fpm.log"} {
+			if data, err := os.ReadFile(s.Path(log)); err == nil {
+				s.t.Logf("%s:\n%s", log, data[max(0, len(data)-4000):])
+			}
+		}
+	}
+	for range 50 {
+		masters := s.Masters()
+		if len(masters) == 0 {
+			break
+		}
+		for _, p := range masters {
+			syscall.Kill(p.PID, syscall.SIGTERM) //nolint:errcheck // it may have ended
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	for _, p := range s.Masters() {
+		syscall.Kill(p.PID, syscall.SIGKILL) //nolint:errcheck // it may have ended
+	}
+	if err := os.RemoveAll(s.Dir); err != nil {
+		s.t.Error(err)
+	}
+}
+
+// Site is an nginx main file around server blocks: the parts that every test needs.
+func Site(servers string) string {
+	return fmt.Sprintf(`-- nginx.conf --
+user www-data;
+worker_processes 1;
+pid @DIR@/nginx.pid;
+error_log @DIR@/error.log info;
+events {}
+http {
+    access_log off;
+    client_body_temp_path @DIR@/tmp-body;
+    fastcgi_temp_path @DIR@/tmp-fastcgi;
+    proxy_temp_path @DIR@/tmp-proxy;
+    uwsgi_temp_path @DIR@/tmp-uwsgi;
+    scgi_temp_path @DIR@/tmp-scgi;
+%s}
+`, servers)
+}
+
+// Server is a server block whose PHP files go to an address; more is put into its PHP location.
+func PHPServer(host, address, more string) string {
+	return fmt.Sprintf(`    server {
+        listen unix:@DIR@/http.sock;
+        server_name %s;
+        root @DIR@/www;
+        location ~ \.php$ {
+            fastcgi_param REQUEST_METHOD $request_method;
+            fastcgi_param QUERY_STRING $query_string;
+            fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
+%s            fastcgi_pass %s;
+        }
+    }
+`, host, more, address)
+}
+
+// Master is an FPM main file with its pools; the name is its directory's.
+func Master(name, global, pools string) string {
+	return fmt.Sprintf(`-- %s/php-fpm.conf --
+[global]
+pid = @DIR@/%s/fpm.pid
+error_log = @DIR@/fpm.log
+emergency_restart_threshold = 10
+emergency_restart_interval = 1m
+%s
+include = @DIR@/%s/pool.d/*.conf
+-- %s/pool.d/www.conf --
+%s`, name, name, global, name, name, pools)
+}
+
+// Pool is a pool's section that listens on a socket in the directory.
+func Pool(name, socket, more string) string {
+	return fmt.Sprintf(`[%s]
+user = www-data
+group = www-data
+listen = @DIR@/%s
+listen.owner = www-data
+listen.group = www-data
+pm = static
+pm.max_children = 2
+%s
+`, name, socket, more)
+}
+
+// Scripts are PHP files: index.php says ok, big.php sends a large header, slow.php takes two seconds.
+const Scripts = `-- www/index.php --
+<?php echo "ok";
+-- www/big.php --
+<?php header("X-Big: " . str_repeat("x", 6000)); echo "ok";
+-- www/slow.php --
+<?php sleep(2); echo "ok";
+`
