@@ -23,7 +23,13 @@ var all = []lint.Rule{
 	UpstreamDefaultPort,
 	ListenPermissions,
 	ListenConflict,
+	ListenAllowedClients,
+	ListenBacklog,
 	KeepalivePinsWorkers,
+	NoLiveUpstream,
+	ProxyPassToFPM,
+	LocalhostDualStack,
+	VariablePassNoResolver,
 
 	// capacity
 	MaxChildrenMemory,

@@ -29,7 +29,7 @@ func checkUpstreamDefaultPort(p *lint.Pass) {
 			}
 			f := passFinding(h, b, fmt.Sprintf("server %s of upstream %s has no port: nginx connects to port 80, where no PHP-FPM listens", b.Text, b.Upstream.Name),
 				"add the port of the pool that is meant")
-			if b.External != "" {
+			if b.External != "" && !speaksHTTP(b) {
 				f.Severity = lint.Warning
 				f.Message = fmt.Sprintf("server %s of upstream %s has no port: nginx connects to port 80, where PHP-FPM hardly listens", b.Text, b.Upstream.Name)
 			}

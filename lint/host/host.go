@@ -2,7 +2,11 @@
 // What cannot be found out is marked as not known.
 package host
 
-import "fpmlint/lint/source"
+import (
+	"net/netip"
+
+	"fpmlint/lint/source"
+)
 
 // Fact is something known about a host, or not.
 type Fact[T any] struct {
@@ -22,6 +26,8 @@ type Facts struct {
 	// HasUsers and HasGroups say that etc/passwd and etc/group were read and hold all accounts:
 	// no directory service has more.
 	HasUsers, HasGroups bool
+	// HasNames says that etc/hosts was read.
+	HasNames bool
 	// Somaxconn is the kernel's limit on a socket's backlog.
 	Somaxconn Fact[int]
 	CPUs      Fact[int]
@@ -34,6 +40,8 @@ type Facts struct {
 
 	// memberships are the GIDs of the groups that name a user as a member.
 	memberships map[string][]int
+	// names are those of etc/hosts, in lower case.
+	names map[string][]netip.Addr
 }
 
 // Options are facts that the user gives, in bytes; 0 is not given.
@@ -48,6 +56,7 @@ func Read(root *source.Root, o Options) *Facts {
 	f.readMemory(root, o)
 	f.readUsers(root)
 	f.readKernel(root)
+	f.readNames(root)
 	return f
 }
 

@@ -139,7 +139,7 @@ func (j *joiner) external(c *nginx.Config, b *Backend) string {
 	if a.Path == newestSocket && !c.Root.Exists(path.Dir(a.Path)) && slices.ContainsFunc(s.Masters, func(m *fpm.Master) bool { return m.Family == "debian" }) {
 		return "Debian's packages make it a link to the newest PHP's socket, which is not known here"
 	}
-	if a.IsUnix() && len(b.Listens) > 0 {
+	if len(b.Pools) == 0 && len(b.Listens) > 0 && b.Listens[0].Match == address.Yes {
 		return "nginx itself listens there"
 	}
 	for _, m := range s.Masters {
