@@ -66,10 +66,14 @@ var all = []lint.Rule{
 
 	// observability
 	ErrorLogLevel,
+	UpstreamLog,
+	RequestID,
 
 	// edge
 	CloudflareRanges,
 	CacheStampede,
+	AdminAjaxShared,
+	WPCronWeb,
 }
 
 // All returns the rules in catalogue order.

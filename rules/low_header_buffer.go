@@ -1,9 +1,9 @@
 package rules
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
-	"strings"
 
 	"fpmlint/lint"
 	"fpmlint/lint/nginx"
@@ -32,6 +32,8 @@ const (
 )
 
 func checkLowHeaderBuffer(p *lint.Pass) {
+	apps := applications{stack: p.Stack}
+	var plain groups[*nginx.Config] // defaults of sites that nothing is known of: one advice for all
 	for _, h := range p.Stack.Handoffs {
 		v := h.Scope.Effective("fastcgi_buffer_size")
 		n, err := v.Size()
@@ -42,17 +44,22 @@ func checkLowHeaderBuffer(p *lint.Pass) {
 			Span:     v.Span,
 			Handoffs: []*stack.Handoff{h},
 			Help:     "set fastcgi_buffer_size 32k and fastcgi_buffers 16 16k; fastcgi_buffers alone does not help, headers must fit into the one buffer",
+			Fix:      headerBufferFix(h, v),
 		}
-		app := heavyHeaders(h)
+		app := apps.name(cmp.Or(h.Scope.Server(), h.Scope))
 		switch {
-		case v.IsDefault && app != "":
-			f.Span = h.Pass.Span()
-			f.Message = fmt.Sprintf("fastcgi_buffer_size is at its default of one page (4k or 8k), and %s sends large headers: a response whose headers do not fit ends in a 502", app)
-		case v.IsDefault:
+		case v.IsDefault && app == "":
 			f.Span = h.Pass.Span()
 			f.Severity = lint.Info
 			f.Message = "fastcgi_buffer_size is at its default of one page (4k or 8k): a response whose headers do not fit ends in a 502"
-		case n < lowBuffer || app != "":
+			addPlain(&plain, f)
+			continue
+		case v.IsDefault:
+			f.Span = h.Pass.Span()
+			f.Message = fmt.Sprintf("fastcgi_buffer_size is at its default of one page (4k or 8k), and %s sends large headers: a response whose headers do not fit ends in a 502", app)
+		case app != "":
+			f.Message = fmt.Sprintf("fastcgi_buffer_size %s, and %s sends large headers: a response whose headers do not fit ends in a 502", v.Text, app)
+		case n < lowBuffer:
 			f.Message = fmt.Sprintf("fastcgi_buffer_size %s: a response whose headers do not fit ends in a 502", v.Text)
 		default:
 			f.Severity = lint.Info
@@ -61,48 +68,22 @@ func checkLowHeaderBuffer(p *lint.Pass) {
 		if origin(h, v) && !v.IsDefault {
 			f.Related = []source.Related{{Span: h.Pass.Span(), Message: "in effect for " + h.Scope.Label()}}
 		}
-		f.Fix = headerBufferFix(h, v)
 		p.Report(f)
 	}
+	plain.report(p)
 }
 
-// heavyHeaders names an application known for large headers, by the paths that the server block
-// or the hand-off speaks of.
-func heavyHeaders(h *stack.Handoff) string {
-	server := h.Scope.Server()
-	if server == nil {
-		server = h.Scope
-	}
-	var words []string
-	collectWords(server, &words, 0)
-	for _, app := range []struct{ name, sign string }{
-		{"WordPress", "wp-admin"}, {"WordPress", "wp-login"}, {"WordPress", "wp-content"}, {"WordPress", "wp-includes"}, {"WordPress", "wordpress"},
-		{"Magento", "$mage_"}, {"Magento", "pub/static"},
-	} {
-		for _, w := range words {
-			if strings.Contains(w, app.sign) {
-				return app.name
-			}
-		}
-	}
-	return ""
-}
-
-// collectWords gathers location patterns and document roots, some levels deep.
-func collectWords(s *nginx.Scope, words *[]string, depth int) {
-	if s.Statement != nil && s.Kind == "location" {
-		*words = append(*words, s.Statement.Values()...)
-	}
-	for _, name := range []string{"root", "alias", "try_files", "set", "rewrite"} {
-		for _, d := range s.FindAll(name) {
-			*words = append(*words, d.Values()...)
-		}
-	}
-	if depth > 8 {
+// addPlain puts a finding about a default to those of the same nginx.
+func addPlain(plain *groups[*nginx.Config], f lint.Finding) {
+	g, fresh := plain.at(f.Handoffs[0].Config)
+	g.joint.add(f.Fix)
+	if fresh {
+		g.Finding = f
 		return
 	}
-	for _, c := range s.Children {
-		collectWords(c, words, depth+1)
+	g.Handoffs = append(g.Handoffs, f.Handoffs...)
+	if len(g.Related) < maxRelated {
+		g.Related = append(g.Related, source.Related{Span: f.Span, Message: "and this one"})
 	}
 }
 

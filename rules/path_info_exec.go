@@ -31,8 +31,7 @@ var PathInfoExec = lint.Rule{
 const trick = "/uploads/photo.jpg/x.php"
 
 func checkPathInfoExec(p *lint.Pass) {
-	guarded := map[*fpm.Pool]*lint.Finding{} // the hand-offs to pools that run scripts alone
-	var order []*fpm.Pool
+	var guarded groups[*fpm.Pool] // the hand-offs to pools that run scripts alone
 	for _, h := range p.Stack.Handoffs {
 		if !h.PHP || isProbe(h) || !reachesAny(h) {
 			continue
@@ -60,26 +59,21 @@ func checkPathInfoExec(p *lint.Pass) {
 		if !mapsPaths(pool) {
 			continue
 		}
-		f := guarded[pool]
-		if f == nil {
-			f = &lint.Finding{
+		f, fresh := guarded.at(pool)
+		if fresh {
+			f.Finding = lint.Finding{
 				Severity: lint.Info,
 				Message:  fmt.Sprintf("every path that ends in .php is passed on, whether the script exists or not: only the security.limit_extensions of %s keeps PHP from running an upload as %s", poolName(pool), trick),
 				Help:     "add try_files $uri =404; to the location, which also spares PHP requests for scripts that are not there",
 				Span:     h.Pass.Span(),
-				Fix:      tryFilesFix(p.Stack, h),
 			}
-			guarded[pool] = f
-			order = append(order, pool)
-		} else {
+		} else if len(f.Related) < maxRelated {
 			f.Related = append(f.Related, source.Related{Span: h.Pass.Span(), Message: "and this one"})
-			f.Fix = joinFixes(f.Fix, tryFilesFix(p.Stack, h))
 		}
+		f.joint.add(tryFilesFix(p.Stack, h))
 		f.Handoffs = append(f.Handoffs, h)
 	}
-	for _, pool := range order {
-		p.Report(*guarded[pool])
-	}
+	guarded.report(p)
 }
 
 // reachesAny says whether a hand-off takes the path of any script without asking for the file.
@@ -182,19 +176,4 @@ func tryFilesFix(s *stack.Stack, h *stack.Handoff) *lint.Fix {
 		return nil
 	}
 	return &lint.Fix{Safe: safe, Description: "pass only scripts that exist", Edits: edits}
-}
-
-// joinFixes makes one fix of two for one finding; both must be there. An edit of a snippet that
-// several sites include counts once.
-func joinFixes(a, b *lint.Fix) *lint.Fix {
-	if a == nil || b == nil {
-		return nil
-	}
-	joined := lint.Fix{Safe: a.Safe && b.Safe, Description: a.Description, Edits: a.Edits}
-	for _, e := range b.Edits {
-		if e != joined.Edits[len(joined.Edits)-1] {
-			joined.Edits = append(joined.Edits, e)
-		}
-	}
-	return &joined
 }

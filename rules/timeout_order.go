@@ -45,6 +45,7 @@ func (l limit) String() string {
 }
 
 func checkTimeoutOrder(p *lint.Pass) {
+	o := orders{pass: p, edge: map[*nginx.Scope]source.Span{}}
 	for _, h := range p.Stack.Handoffs {
 		v := h.Scope.Effective("fastcgi_read_timeout")
 		d, err := v.Duration()
@@ -56,9 +57,10 @@ func checkTimeoutOrder(p *lint.Pass) {
 			read.span = h.Pass.Span()
 		}
 		for _, pool := range handoffPools(h) {
-			checkPoolTimes(p, h, pool, read)
+			o.check(h, pool, read)
 		}
 	}
+	o.found.report(p)
 }
 
 // handoffPools are the pools that a hand-off reaches, each once.
@@ -76,44 +78,75 @@ func handoffPools(h *stack.Handoff) []*fpm.Pool {
 	return out
 }
 
-func checkPoolTimes(p *lint.Pass, h *stack.Handoff, pool *fpm.Pool, read limit) {
+// orders collects the contradictions: one between a pool and nginx's default breaks all hand-offs
+// to the pool, and one fix mends it.
+type orders struct {
+	pass  *lint.Pass
+	found groups[contradiction]
+	edge  map[*nginx.Scope]source.Span
+}
+
+type contradiction struct {
+	span    source.Span
+	message string
+}
+
+func (o *orders) check(h *stack.Handoff, pool *fpm.Pool, read limit) {
 	t := pool.Get("request_terminate_timeout")
 	seconds, ok := pool.Seconds("request_terminate_timeout")
 	if !ok {
-		p.Skip("%s: request_terminate_timeout is unknown", poolName(pool))
+		o.pass.Skip("%s: request_terminate_timeout is unknown", poolName(pool))
 		return
 	}
 	terminate := limit{"request_terminate_timeout", seconds, t.Text, t.Span, !t.IsDefault}
 	exec := executionTime(h, pool)
 	switch {
 	case terminate.seconds > read.seconds:
-		order(p, h, terminate, read, fmt.Sprintf("%s is longer than %s: nginx answers 504 while the worker goes on for nobody", terminate, read))
+		o.add(h, terminate, read, fmt.Sprintf("%s is longer than %s: nginx answers 504 while the worker goes on for nobody", terminate, read))
 	case terminate.seconds > 0 && exec.explicit && exec.seconds > terminate.seconds:
-		order(p, h, exec, terminate, fmt.Sprintf("%s is longer than %s: FPM kills the worker, a 502, before PHP can end the script with an error of its own", exec, terminate))
+		o.add(h, exec, terminate, fmt.Sprintf("%s is longer than %s: FPM kills the worker, a 502, before PHP can end the script with an error of its own", exec, terminate))
 	case terminate.seconds == 0 && exec.explicit && exec.seconds > read.seconds:
-		order(p, h, exec, read, fmt.Sprintf("%s is longer than %s: nginx answers 504 while the script goes on", exec, read))
+		o.add(h, exec, read, fmt.Sprintf("%s is longer than %s: nginx answers 504 while the script goes on", exec, read))
 	case terminate.seconds > 0 && read.explicit && read.seconds >= 2*terminate.seconds:
-		f := finding(h, terminate, read, fmt.Sprintf("%s ends requests, with a 502, long before %s: the longer limit is never reached", terminate, read))
+		f := o.add(h, terminate, read, fmt.Sprintf("%s ends requests, with a 502, long before %s: the longer limit is never reached", terminate, read))
 		f.Severity = lint.Info
-		p.Report(f)
 	}
 }
 
-func order(p *lint.Pass, h *stack.Handoff, long, short limit, message string) {
-	p.Report(finding(h, long, short, message))
-}
-
-func finding(h *stack.Handoff, at, other limit, message string) lint.Finding {
-	f := lint.Finding{
-		Message:  message,
-		Help:     "keep max_execution_time <= request_terminate_timeout <= fastcgi_read_timeout",
-		Span:     at.span,
-		Handoffs: []*stack.Handoff{h},
+func (o *orders) add(h *stack.Handoff, at, other limit, message string) *group {
+	f, fresh := o.found.at(contradiction{at.span, message})
+	if fresh {
+		f.Finding = lint.Finding{
+			Message: message,
+			Help:    "keep max_execution_time <= request_terminate_timeout <= fastcgi_read_timeout",
+			Span:    at.span,
+		}
 	}
-	if !other.span.IsZero() {
+	f.Handoffs = append(f.Handoffs, h)
+	if !other.span.IsZero() && len(f.Related) < maxRelated {
 		f.Related = append(f.Related, source.Related{Span: other.span, Message: other.String()})
 	}
+	f.joint.add(o.fix(h, at, other))
 	return f
+}
+
+// fix raises nginx's time to a limit that the owner has set, where nginx's own is only its default:
+// of two times that are set, either may be the one that is meant. Beyond what an edge waits it
+// would not help.
+func (o *orders) fix(h *stack.Handoff, longer, read limit) *lint.Fix {
+	location := locationOf(h)
+	if location == nil || !longer.explicit || read.name != "fastcgi_read_timeout" || read.explicit || longer.seconds <= read.seconds {
+		return nil
+	}
+	if longer.seconds > 120 && !edgeSign(h.Scope, o.edge).IsZero() {
+		return nil
+	}
+	value := itoa(longer.seconds) + "s"
+	edits := location.SetEdits("fastcgi_read_timeout", value)
+	if !allEditable(edits) {
+		return nil
+	}
+	return &lint.Fix{Description: "fastcgi_read_timeout " + value, Edits: edits}
 }
 
 // executionTime is max_execution_time as it is in effect for a hand-off: nginx may set it for a

@@ -37,6 +37,7 @@ func (s *Stack) Join() {
 			}
 		}
 	}
+	s.findWordPress()
 }
 
 type joiner struct {

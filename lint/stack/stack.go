@@ -41,6 +41,8 @@ type Stack struct {
 	MissingDirs map[*fpm.Pool]string
 	// paramsFiles name the include with the standard parameters for each nginx.
 	paramsFiles map[*nginx.Config]string
+	// wpConfigs are the wp-config.php of server blocks that serve WordPress.
+	wpConfigs map[*nginx.Scope]*source.File
 	// Problems are faults of the input that belong to neither side.
 	Problems []source.Problem
 	// Notes say what was left aside and why: a template, a file outside the root.

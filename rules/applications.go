@@ -1,0 +1,71 @@
+package rules
+
+import (
+	"strings"
+
+	"fpmlint/lint/nginx"
+	"fpmlint/lint/stack"
+)
+
+// applications tells which application a server block serves, each looked at once.
+type applications struct {
+	stack *stack.Stack
+	names map[*nginx.Scope]string
+}
+
+// signs are parts of paths that only one application has. All of them send large headers: cookies
+// and policies by plugins, lists of cache tags, sessions kept in a cookie.
+var signs = []struct{ name, sign string }{
+	{"WordPress", "wp-admin"}, {"WordPress", "wp-login"}, {"WordPress", "wp-content"}, {"WordPress", "wp-includes"}, {"WordPress", "wordpress"},
+	{"Magento", "$mage_"}, {"Magento", "pub/static"}, {"Magento", "magento"},
+	{"Drupal", "@drupal"}, {"Drupal", "drupal"},
+	{"Shopware", "shopware"},
+	{"TYPO3", "typo3"},
+}
+
+// name is the application of a server block, by wp-config.php below its root or by the paths that
+// its configuration speaks of; "" where nothing tells.
+func (a *applications) name(server *nginx.Scope) string {
+	if name, ok := a.names[server]; ok {
+		return name
+	}
+	if a.names == nil {
+		a.names = map[*nginx.Scope]string{}
+	}
+	a.names[server] = applicationOf(a.stack, server)
+	return a.names[server]
+}
+
+func applicationOf(s *stack.Stack, server *nginx.Scope) string {
+	if s.WPConfig(server) != nil {
+		return "WordPress"
+	}
+	var words []string
+	collectWords(server, &words, 0)
+	for _, app := range signs {
+		for _, w := range words {
+			if strings.Contains(strings.ToLower(w), app.sign) {
+				return app.name
+			}
+		}
+	}
+	return ""
+}
+
+// collectWords gathers location patterns and document roots, some levels deep.
+func collectWords(s *nginx.Scope, words *[]string, depth int) {
+	if s.Statement != nil && s.Kind == "location" {
+		*words = append(*words, s.Statement.Values()...)
+	}
+	for _, name := range []string{"root", "alias", "try_files", "set", "rewrite"} {
+		for _, d := range s.FindAll(name) {
+			*words = append(*words, d.Values()...)
+		}
+	}
+	if depth > 8 {
+		return
+	}
+	for _, c := range s.Children {
+		collectWords(c, words, depth+1)
+	}
+}
