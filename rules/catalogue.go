@@ -13,6 +13,7 @@ var all = []lint.Rule{
 	// start
 	NginxSyntax,
 	FPMSyntax,
+	PoolHashComment,
 	FPMConfig,
 	UpstreamUnresolvable,
 
@@ -36,6 +37,7 @@ var all = []lint.Rule{
 
 	// crashes
 	EmergencyRestart,
+	ProcessControlTimeout,
 
 	// time
 	ReadTimeoutZero,
@@ -63,6 +65,7 @@ var all = []lint.Rule{
 	// exposure
 	SocketWorldWritable,
 	FPMExposed,
+	PoolRunsAsRoot,
 
 	// observability
 	ErrorLogLevel,

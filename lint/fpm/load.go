@@ -75,6 +75,8 @@ func (l *loader) file(f *source.File, depth int) {
 	}
 	scan(f, l.php5(), func(ln line) bool {
 		switch {
+		case !ln.hash.IsZero():
+			l.hashComment(ln)
 		case ln.problem != nil:
 			l.master.Problems = append(l.master.Problems, *ln.problem)
 		case !ln.header.IsZero():
@@ -86,6 +88,15 @@ func (l *loader) file(f *source.File, depth int) {
 		}
 		return true
 	})
+}
+
+// hashComment says what FPM says of a line that begins with #.
+func (l *loader) hashComment(ln line) {
+	if ln.problem != nil {
+		l.problem(source.HashComment, ln.hash, "%s", ln.problem.Message)
+		return
+	}
+	l.problem(source.HashComment, ln.hash, "unknown entry '%s'", ln.entry.Key)
 }
 
 func (l *loader) php5() bool { return strings.HasPrefix(l.master.Version, "5") }
@@ -155,9 +166,6 @@ func misplaced(key string, pool *Pool) string {
 	}
 	if _, ok := there[key]; ok {
 		return ": " + where
-	}
-	if strings.HasPrefix(key, "#") {
-		return ": # begins no comment since PHP 7, ; does"
 	}
 	if near := nearestKey(key, here); near != "" {
 		return fmt.Sprintf(": did you mean '%s'?", near)

@@ -23,8 +23,8 @@ var iniOptions = ini.LoadOptions{
 const pairPart = 400
 
 // pair compares the scanner's keys and raw values with ini.v1's and says where they differ.
-// ini.v1 takes a line that begins with # for a comment, which PHP does not: the scanner's reading
-// stands wherever the two differ.
+// Lines that begin with # are left out: ini.v1 takes them for comments, as their author did. The
+// scanner's reading stands wherever the two differ.
 func pair(f *source.File, php5 bool) (differs string) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -37,7 +37,7 @@ func pair(f *source.File, php5 bool) (differs string) {
 		switch {
 		case !l.header.IsZero():
 			section = l.section
-		case l.entry != nil && l.entry.ValueSpan.Start < l.entry.ValueSpan.End:
+		case l.hash.IsZero() && l.entry != nil && l.entry.ValueSpan.Start < l.entry.ValueSpan.End:
 			ours[section+"\x00"+l.entry.KeySpan.Text()] = l.entry.ValueSpan.Text()
 		}
 		return true

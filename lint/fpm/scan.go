@@ -15,6 +15,7 @@ type line struct {
 	section string
 	entry   *Entry // nil when there is none
 	problem *source.Problem
+	hash    source.Span // what was meant for a comment, from its #, zero when there is none
 }
 
 // scan reads a file line by line. php5 tells that PHP 5's grammar counts, in which # begins a
@@ -76,12 +77,16 @@ func (s *lineScanner) scan(php5 bool, yield func(line) bool) bool {
 			return false
 		}
 		s.space()
-		if s.pos == s.end || s.f.Data[s.pos] == ';' {
+		if s.pos == s.end || s.f.Data[s.pos] == ';' || php5 && s.f.Data[s.pos] == '#' {
 			return true
 		}
 	}
+	var hash source.Span
+	if s.pos < s.end && s.f.Data[s.pos] == '#' {
+		hash = s.f.Span(s.pos, s.end)
+	}
 	e, p := s.entry()
-	return yield(line{entry: e, problem: p})
+	return yield(line{entry: e, problem: p, hash: hash})
 }
 
 // entry reads "key = value" or "key[index] = value".
