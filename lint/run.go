@@ -18,6 +18,15 @@ type Result struct {
 	Stacks   []*stack.Stack
 	Findings []Finding
 	Skipped  []Skip
+	// Suppressed counts the findings that a comment or the policy file takes away.
+	Suppressed int
+}
+
+// Suppress takes findings away.
+func (r *Result) Suppress(known func(*Finding) bool) {
+	before := len(r.Findings)
+	r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool { return known(&f) })
+	r.Suppressed += before - len(r.Findings)
 }
 
 // Count is the number of findings of a severity.

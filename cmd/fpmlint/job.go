@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"fpmlint/lint"
+	"fpmlint/lint/config"
 	"fpmlint/lint/host"
 	"fpmlint/lint/source"
 	"fpmlint/lint/stack"
@@ -36,17 +37,20 @@ func selectFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "select", Category: selecting, Usage: "only these `RULE,...`"},
 		&cli.StringFlag{Name: "ignore", Category: selecting, Usage: "not these `RULE,...`"},
+		&cli.StringFlag{Name: "config", Category: selecting, Usage: "the policy `FILE` (default: .fpmlint.yaml, looked for upwards from the working directory)"},
 	}
 }
 
-// job is what loadFlags and selectFlags ask for.
+// job is what loadFlags, selectFlags and the policy file ask for.
 type job struct {
 	// rules are those that run, in catalogue order.
 	rules []lint.Rule
-	load  stack.Options
+	// stacks are what is loaded.
+	stacks []stack.Options
+	policy *config.Policy
 }
 
-// newJob reads the flags and arguments of a command that lints.
+// newJob reads the flags and arguments of a command that lints, and the policy file.
 func newJob(c *cli.Context) (*job, error) {
 	chosen, err := chooseRules(c.String("select"), c.String("ignore"))
 	if err != nil {
@@ -56,20 +60,68 @@ func newJob(c *cli.Context) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &job{rules: chosen, load: load}, nil
+	policy, err := readPolicy(c.String("config"))
+	if err != nil {
+		return nil, err
+	}
+	var selected []string
+	if c.String("select") != "" {
+		for _, r := range chosen {
+			selected = append(selected, r.ID)
+		}
+	}
+	return &job{rules: policy.Rules(chosen, selected), stacks: loads(load, policy), policy: policy}, nil
+}
+
+// readPolicy reads the policy file that was named, else the one that is found.
+func readPolicy(name string) (*config.Policy, error) {
+	if name == "" {
+		var err error
+		if name, err = config.Find("."); name == "" || err != nil {
+			return &config.Policy{}, err
+		}
+	}
+	return config.Read(name, rules.All())
+}
+
+// loads are what the command line names, else the policy's stacks. Facts of the command line go
+// before those of the policy.
+func loads(given stack.Options, policy *config.Policy) []stack.Options {
+	facts := config.Facts{RAM: given.RAM, Reserve: given.Reserve, WorkerRSS: given.WorkerRSS}
+	names := len(given.Paths) + len(given.NginxConf) + len(given.FPMConf)
+	if names > 0 || given.Root != "" || given.NginxRoot != "" || given.FPMRoot != "" || len(policy.Stacks) == 0 {
+		policy.Facts.Apply(&given)
+		return []stack.Options{given}
+	}
+	var out []stack.Options
+	for _, s := range policy.Stacks {
+		s.Facts = facts.Over(s.Facts)
+		o := policy.Options(s)
+		o.Stdin = given.Stdin
+		out = append(out, o)
+	}
+	return out
 }
 
 // run loads and lints, with the contents that an overlay gives to files on disk.
 func (j *job) run(ctx context.Context, overlay source.Overlay) (*lint.Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	o := j.load
-	o.Overlay = overlay
-	stacks, err := stack.Load(ctx, o)
+	var stacks []*stack.Stack
+	for _, o := range j.stacks {
+		o.Overlay = overlay
+		loaded, err := stack.Load(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		stacks = append(stacks, loaded...)
+	}
+	r, err := lint.Run(ctx, stacks, j.rules)
 	if err != nil {
 		return nil, err
 	}
-	return lint.Run(ctx, stacks, j.rules)
+	r.Suppress(func(f *lint.Finding) bool { return !f.Span.IsZero() && j.policy.Ignored(f.Span.File) })
+	return r, nil
 }
 
 func loadOptions(c *cli.Context) (o stack.Options, err error) {

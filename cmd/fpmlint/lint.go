@@ -43,11 +43,15 @@ func runLint(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	failOn, err := parseFailOn(c.String("fail-on"))
+	j, err := newJob(c)
 	if err != nil {
 		return err
 	}
-	j, err := newJob(c)
+	threshold := c.String("fail-on")
+	if !c.IsSet("fail-on") && j.policy.FailOn != "" {
+		threshold = j.policy.FailOn
+	}
+	failOn, err := parseFailOn(threshold)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"fpmlint/lint/spell"
 )
 
 // Exit codes; fpmlint --help lists them.
@@ -80,7 +82,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		OnUsageError:              usage,
 		ExitErrHandler:            func(*cli.Context, error) {},
 		Commands: []*cli.Command{
-			lintCommand(), fixCommand(), rollbackCommand(), diagnoseCommand(), rulesCommand(), explainCommand(), versionCommand(),
+			lintCommand(), fixCommand(), rollbackCommand(), diagnoseCommand(), rulesCommand(), explainCommand(), initCommand(), versionCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if name := c.Args().First(); name != "" {
@@ -117,38 +119,7 @@ func suggestFlag(c *cli.Context, err error) error {
 }
 
 // didYouMean names the word that one was likely meant to be.
-func didYouMean(word string, known []string) string {
-	best, at := "", max(2, len(word)/2)
-	for _, k := range known {
-		if d := distance(strings.TrimLeft(word, "-"), k); d < at {
-			best, at = k, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
-}
-
-// distance counts the single-byte edits between two words.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
-}
+func didYouMean(word string, known []string) string { return spell.Hint(word, known) }
 
 // reorder puts a command's flags before its arguments, as cli stops reading flags at the first
 // argument. After "--" all is arguments.

@@ -93,7 +93,7 @@ func JSON(w io.Writer, r *lint.Result, tool Tool) error {
 	d := document{
 		Version: 1, Tool: tool,
 		Stacks: []stackJS{}, Findings: make([]finding, 0, len(r.Findings)), Skipped: []skip{},
-		Summary: summary{Error: r.Count(lint.Error), Warning: r.Count(lint.Warning), Info: r.Count(lint.Info)},
+		Summary: summary{Error: r.Count(lint.Error), Warning: r.Count(lint.Warning), Info: r.Count(lint.Info), Suppressed: r.Suppressed},
 	}
 	for _, s := range r.Stacks {
 		js := stackJS{Name: valid(s.Name), Root: valid(s.RootName), Handoffs: len(s.Handoffs), Pools: len(s.Pools())}

@@ -128,7 +128,7 @@ func (j *joiner) external(c *nginx.Config, b *Backend) string {
 	if len(s.Masters) == 0 {
 		return "no PHP-FPM configuration was found"
 	}
-	if !a.IsUnix() && !s.Split && !a.IsLoopback() {
+	if !a.IsUnix() && !s.describes(a.Host) && !a.IsLoopback() {
 		if a.IsIP() {
 			return fmt.Sprintf("%s may be another host's address", a.Host)
 		}
@@ -199,7 +199,10 @@ func isPHP(h *Handoff) bool {
 
 // Listeners finds pools by the address at which they listen.
 type Listeners struct {
-	split   bool
+	split bool
+	// hosts are the masters behind host names, mapped all of them, where the policy names them.
+	hosts   map[string][]*fpm.Master
+	mapped  map[*fpm.Master]bool
 	byPath  map[string][]*fpm.Pool
 	byPort  map[int][]tcpListener
 	unknown *fpm.Pool // one whose address is not constant
@@ -213,7 +216,12 @@ type tcpListener struct {
 }
 
 func listeners(s *Stack) *Listeners {
-	l := &Listeners{split: s.Split, byPath: map[string][]*fpm.Pool{}, byPort: map[int][]tcpListener{}, byPrefix: map[string]*fpm.Pool{}}
+	l := &Listeners{split: s.Split, hosts: s.hosts, mapped: map[*fpm.Master]bool{}, byPath: map[string][]*fpm.Pool{}, byPort: map[int][]tcpListener{}, byPrefix: map[string]*fpm.Pool{}}
+	for _, masters := range s.hosts {
+		for _, m := range masters {
+			l.mapped[m] = true
+		}
+	}
 	for _, p := range s.Pools() {
 		if !Serves(p) {
 			continue
@@ -255,7 +263,7 @@ func (l *Listeners) At(a address.Address) []PoolMatch {
 	}
 	for _, want := range []address.Match{address.Yes, address.Partly, address.Unknown} {
 		for _, t := range l.byPort[a.Port] {
-			if m := l.reaches(a, t.addr); m == want {
+			if m := l.reaches(a, t); m == want {
 				out = append(out, PoolMatch{t.pool, m})
 			}
 		}
@@ -263,12 +271,19 @@ func (l *Listeners) At(a address.Address) []PoolMatch {
 	return out
 }
 
-// reaches judges two hosts by the port: a name stands for the other side, and a pool on loopback
-// is out of reach.
-func (l *Listeners) reaches(a, listen address.Address) address.Match {
-	if !l.split {
-		return a.Reaches(listen)
+func (l *Listeners) reaches(a address.Address, t tcpListener) address.Match {
+	switch {
+	case l.hosts != nil:
+		return l.reachesHost(a, t)
+	case l.split:
+		return l.reachesSide(a, t.addr)
 	}
+	return a.Reaches(t.addr)
+}
+
+// reachesSide judges two hosts by the port: a name stands for the other side, and a pool on
+// loopback is out of reach.
+func (l *Listeners) reachesSide(a, listen address.Address) address.Match {
 	if a.Port != listen.Port {
 		return address.No
 	}

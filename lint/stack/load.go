@@ -21,6 +21,8 @@ import (
 
 // Options say what to load. The zero value is this machine.
 type Options struct {
+	// Name is what reports call the stack, where all of the input is one; "" names it by its place.
+	Name string
 	// Paths are files, directories, snapshots, "-" for standard input. None is this machine, or
 	// Root where that is given.
 	Paths []string
@@ -30,6 +32,8 @@ type Options struct {
 	NginxRoot, FPMRoot string
 	// NginxConf and FPMConf are entry points, as paths inside the root, or on disk below it.
 	NginxConf, FPMConf []string
+	// Hosts are FPM sides, each a directory or a file, by the host names under which nginx reaches them.
+	Hosts map[string]string
 	// RAM, Reserve and WorkerRSS are facts given by the user, in bytes; 0 is not given.
 	RAM, Reserve, WorkerRSS int64
 	// Overlay holds contents that files on disk are to have.
@@ -48,7 +52,16 @@ func Load(ctx context.Context, o Options) ([]*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(loaded) > 1 && (o.Name != "" || len(o.Hosts) > 0) {
+		return nil, fmt.Errorf("%s: its paths are %d stacks: give one path, or files that belong together", o.Name, len(loaded))
+	}
 	for _, s := range loaded {
+		s.Name = cmp.Or(o.Name, s.Name)
+		if len(o.Hosts) > 0 {
+			if err := s.addHosts(o); err != nil {
+				return nil, fmt.Errorf("%s: %w", s.Name, err)
+			}
+		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

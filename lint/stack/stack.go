@@ -48,7 +48,10 @@ type Stack struct {
 	// Notes say what was left aside and why: a template, a file outside the root.
 	Notes []string
 
-	listeners   *Listeners
+	listeners *Listeners
+	// hosts are the masters behind the host names of Options.Hosts, in lower case; nil without them.
+	hosts map[string][]*fpm.Master
+
 	readersOnce sync.Once
 	readers     map[*source.File]func() string
 }
