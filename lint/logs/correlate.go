@@ -2,7 +2,9 @@ package logs
 
 import (
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -22,6 +24,9 @@ func (a *Analysis) judge(e *Event, site *Site) verdict {
 	case roleReset:
 		v = a.judgeReset(e, site)
 	case roleNoEntry:
+		if site != nil && len(site.Pools) == 0 {
+			break // nothing is meant to listen there
+		}
 		if stop := a.stopped(e, site); stop != nil {
 			v.cause, v.because = mustCause("fpm-down"), []*Event{stop}
 		}
@@ -164,44 +169,45 @@ func (a *Analysis) cutOff(at int64, site *Site) *Event {
 
 // stopped is the stop, or the reload that did not come back, after which nothing serves any more.
 func (a *Analysis) stopped(e *Event, site *Site) *Event {
-	lives := a.livesOf(site)
-	if len(lives) != 1 {
-		return nil
-	}
-	list := lives[0].upTo(e.At)
-	for i := len(list) - 1; i >= 0; i-- {
-		switch list[i].Message.role {
-		case roleReady:
-			return nil
-		case roleStop, roleReload:
-			return list[i]
+	var found *Event
+	for _, o := range a.livesOf(site) {
+		list := o.upTo(e.At)
+		if len(list) == 0 {
+			continue
 		}
+		last := list[len(list)-1]
+		if last.Message.role == roleReady {
+			return nil
+		}
+		if found == nil || last.At > found.At {
+			found = last
+		}
+	}
+	return found
+}
+
+// livesOf are the starts and stops of the PHP-FPM behind a hand-off: by the log that the
+// configuration names, else of all logs. systemd's messages serve where PHP-FPM's own are not there.
+func (a *Analysis) livesOf(site *Site) []*ordered {
+	var own, all []*ordered
+	for _, unit := range slices.Sorted(maps.Keys(a.times.lives)) {
+		if unit == systemdUnit {
+			continue
+		}
+		all = append(all, a.times.lives[unit])
+		if site != nil && site.logs(unit) {
+			own = append(own, a.times.lives[unit])
+		}
+	}
+	switch {
+	case len(own) > 0:
+		return own
+	case len(all) > 0:
+		return all
+	case a.times.lives[systemdUnit] != nil:
+		return []*ordered{a.times.lives[systemdUnit]}
 	}
 	return nil
-}
-
-// livesOf are the starts and stops of the PHP-FPM behind a hand-off: of the one whose log the
-// configuration names, else of the only one.
-func (a *Analysis) livesOf(site *Site) []*ordered {
-	var out []*ordered
-	for unit, o := range a.times.lives {
-		if unit != systemdUnit && (len(a.times.lives) == 1 || site == nil || site.logs(unit) || a.oneUnit()) {
-			out = append(out, o)
-		}
-	}
-	if o := a.times.lives[systemdUnit]; o != nil && len(a.times.lives) == 1 {
-		out = append(out, o)
-	}
-	return out
-}
-
-// oneUnit says whether the logs are of one PHP-FPM.
-func (a *Analysis) oneUnit() bool {
-	n := len(a.times.lives)
-	if a.times.lives[systemdUnit] != nil {
-		n--
-	}
-	return n == 1
 }
 
 // onePool says whether the logs tell of one pool at most.

@@ -227,24 +227,36 @@ func (i *Incident) Fix() string {
 }
 
 // sortIncidents puts first what is to be looked at first: failed hand-offs before the scripts' own
-// errors, then by class, by number, by place.
+// errors, requests that failed before what only PHP-FPM's log tells, then by class, what explains
+// the others of its class, number and place.
 func sortIncidents(list []*Incident) {
 	slices.SortStableFunc(list, func(a, b *Incident) int {
-		failed := func(i *Incident) int {
-			if i.Cause.Failed {
-				return 0
-			}
-			return 1
-		}
 		return cmp.Or(
-			cmp.Compare(failed(a), failed(b)),
+			first(b.Cause.Failed, a.Cause.Failed),
+			first(b.Count > 0, a.Count > 0),
 			cmp.Compare(slices.Index(classOrder, a.Cause.Class), slices.Index(classOrder, b.Cause.Class)),
+			cmp.Compare(weight[b.Cause.ID], weight[a.Cause.ID]),
 			cmp.Compare(b.Total(), a.Total()),
 			cmp.Compare(a.Cause.ID, b.Cause.ID),
 			cmp.Compare(fmt.Sprint(a.Server, a.Upstream, a.Pools), fmt.Sprint(b.Server, b.Upstream, b.Pools)),
 		)
 	})
 }
+
+// first compares two conditions: what holds comes first.
+func first(b, a bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
+}
+
+// weight orders causes within a class: those that explain the others come first, and what the others
+// end in comes last.
+var weight = map[string]int{"crash-loop": 1, "fpm-down": 1, "no-live-upstream": -1, "worker-closed": -1}
 
 // Pool is the name of the pool, "" where it is not known.
 func (i *Incident) Pool() string {

@@ -158,7 +158,10 @@ func (d *dictionary) find(text []byte, errno syscall.Errno, while []byte) (*Mess
 	for _, list := range [2][]*Message{d.byWord[string(word)], d.open} {
 		for _, m := range list {
 			var c captures
-			if (m.Errno == 0 || m.Errno == errno) && (m.While == "" || m.While == string(while)) && match(m.pieces, text, d.prefix, &c) {
+			if (m.Errno != 0 && m.Errno != errno) || (m.While != "" && m.While != string(while)) {
+				continue
+			}
+			if match(m.pieces, text, d.prefix, &c) && (m.Signal == 0 || m.Signal == number(c.signal)) {
 				return m, c
 			}
 		}

@@ -1,10 +1,21 @@
 package logs
 
 import (
+	"flag"
+	"os"
 	"strings"
 	"testing"
 	"time"
 )
+
+// TestMain lets more live tests run at once than there are processors, as they mostly wait.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // collect keeps what a reader finds.
 type collect struct {

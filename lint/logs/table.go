@@ -27,6 +27,8 @@ type Message struct {
 	Text string
 	// Errno is the system's error, 0 for none or any.
 	Errno syscall.Errno
+	// Signal is that by which a worker ended, 0 for any.
+	Signal int
 	// While is what nginx was doing, "" for anything.
 	While string
 	// Cause is a cause's name, "" where the message proves no failure.
@@ -214,9 +216,9 @@ var table = []*Message{
 	{Log: FPMLog, Text: "seems busy (you may need to increase pm.start_servers, or pm.min/max_spare_servers)"},
 	{Log: FPMLog, Text: "child {pid}, script '{script}' (request: \"{request}\") execution timed out ({seconds} sec), terminating", Cause: "worker-terminated", role: roleTimeout},
 	{Log: FPMLog, Text: "child {pid}, script '{script}' (request: \"{request}\") executing too slow ({seconds} sec), logging", Cause: "slow-script", role: roleTrace},
-	{Log: FPMLog, Text: "child {pid} exited on signal 3 ("},
-	{Log: FPMLog, Text: "child {pid} exited on signal 9 ({detail}) after ", Cause: "worker-oom", role: roleDeath},
-	{Log: FPMLog, Text: "child {pid} exited on signal 15 ({detail}) after ", Cause: "worker-closed", role: roleDeath},
+	{Log: FPMLog, Text: "child {pid} exited on signal {signal} (", Signal: 3},
+	{Log: FPMLog, Text: "child {pid} exited on signal {signal} ({detail}) after ", Signal: 9, Cause: "worker-oom", role: roleDeath},
+	{Log: FPMLog, Text: "child {pid} exited on signal {signal} ({detail}) after ", Signal: 15, Cause: "worker-closed", role: roleDeath},
 	{Log: FPMLog, Text: "child {pid} exited on signal {signal} ({detail}) after ", Cause: "worker-crash", role: roleDeath},
 	{Log: FPMLog, Text: "child {pid} exited with code 0 after "},
 	{Log: FPMLog, Text: "child {pid} exited with code {code} after ", Cause: "worker-closed", role: roleDeath},
