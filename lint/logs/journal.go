@@ -106,9 +106,9 @@ func (r *reader) journal(x *export) {
 	if isFPM(x.unit) {
 		r.unit = x.unit
 	}
-	for message := range bytes.SplitSeq(x.message, []byte{'\n'}) {
-		r.tagged(message, program, message, x.at)
-	}
+	// Programs' output has one entry for each line: further lines are not theirs.
+	message, _, _ := bytes.Cut(x.message, []byte{'\n'})
+	r.tagged(message, program, message, x.at)
 	r.unit = unit
 }
 
