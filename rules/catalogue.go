@@ -28,6 +28,7 @@ var all = []lint.Rule{
 	ListenBacklog,
 	KeepalivePinsWorkers,
 	NoLiveUpstream,
+	ProxyUnreachable,
 	ProxyPassToFPM,
 	LocalhostDualStack,
 	VariablePassNoResolver,

@@ -4,6 +4,7 @@ package host
 
 import (
 	"net/netip"
+	"sync"
 
 	"fpmlint/lint/source"
 )
@@ -42,6 +43,10 @@ type Facts struct {
 	memberships map[string][]int
 	// names are those of etc/hosts, in lower case.
 	names map[string][]netip.Addr
+
+	root          *source.Root
+	listeningOnce sync.Once
+	listening     Listening
 }
 
 // Options are facts that the user gives, in bytes; 0 is not given.
@@ -49,7 +54,7 @@ type Options struct{ RAM, Reserve, WorkerRSS int64 }
 
 // Read collects the facts of the host whose root it is.
 func Read(root *source.Root, o Options) *Facts {
-	f := &Facts{Live: root.Live()}
+	f := &Facts{Live: root.Live(), root: root}
 	if f.Live {
 		f.Workers = readWorkers("/proc")
 	}

@@ -1,0 +1,87 @@
+package rules
+
+import (
+	_ "embed"
+	"fmt"
+
+	"fpmlint/lint"
+	"fpmlint/lint/host"
+	"fpmlint/lint/stack"
+)
+
+//go:embed proxy-unreachable.md
+var proxyUnreachableDoc string
+
+// ProxyUnreachable reports proxy_pass to a place on this host where nobody listens.
+var ProxyUnreachable = lint.Rule{
+	ID:       "proxy-unreachable",
+	Severity: lint.Error,
+	Family:   "connectivity",
+	Summary:  "nobody listens where proxy_pass leads on this host",
+	Doc:      proxyUnreachableDoc,
+	Check:    checkProxyUnreachable,
+}
+
+func checkProxyUnreachable(p *lint.Pass) {
+	listening, known := p.Stack.NginxHost.Listening()
+	running := known && nginxRuns(p.Stack, listening)
+	for _, h := range p.Stack.Proxied {
+		for _, b := range h.Backends {
+			switch {
+			case b.Err != nil || b.Server != nil && b.Server.Down || len(b.Listens) > 0 || len(b.Pools) > 0:
+			case !b.Address.IsUnix() && !b.Address.IsLoopback():
+			case !known:
+				p.Skip("who listens on nginx's host is not known: the root has no proc/net/tcp")
+			case !running:
+				p.Skip("nginx does not run: what it passes to need not either")
+			case b.Address.IsUnix() && !p.Stack.Live:
+				p.Skip("a snapshot does not show which unix sockets are there")
+			case nobody(h, b, listening):
+				reportUnreachable(p, h, b, listening)
+			}
+		}
+	}
+}
+
+// nginxRuns says whether something listens at one of nginx's own addresses.
+func nginxRuns(st *stack.Stack, listening host.Listening) bool {
+	for _, l := range st.Listens {
+		a := l.Address
+		if a.Host == "" || a.Host == "0.0.0.0" {
+			a.Host = "127.0.0.1"
+		}
+		if !a.IsUnix() && listening.At(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// nobody says that a connection is refused. A socket's file is enough to doubt it: the listener
+// may be in another network namespace, whose sockets proc/net does not show.
+func nobody(h *stack.Handoff, b *stack.Backend, listening host.Listening) bool {
+	if b.Address.IsUnix() {
+		return !h.Config.Root.Exists(b.Address.Path)
+	}
+	return !listening.At(b.Address)
+}
+
+func reportUnreachable(p *lint.Pass, h *stack.Handoff, b *stack.Backend, listening host.Listening) {
+	f := passFinding(h, b, fmt.Sprintf("nobody listens on %s: each request that is passed there ends in a 502", b.Address),
+		"start the server that should listen there, or pass to where it does")
+	if b.Upstream != nil {
+		for _, other := range h.Backends {
+			if other.Upstream == b.Upstream && !other.Server.Down && other.Err == nil && !unreachable(h, other, listening) {
+				f.Severity = lint.Warning
+				f.Message = fmt.Sprintf("nobody listens on %s, a server of upstream %s; its other servers answer", b.Address, b.Upstream.Name)
+				break
+			}
+		}
+	}
+	p.Report(f)
+}
+
+// unreachable is nobody for any address: one of another host may answer.
+func unreachable(h *stack.Handoff, b *stack.Backend, listening host.Listening) bool {
+	return len(b.Listens) == 0 && (b.Address.IsUnix() || b.Address.IsLoopback()) && nobody(h, b, listening)
+}
