@@ -23,6 +23,10 @@ var FPMSyntax = lint.Rule{
 
 func checkFPMSyntax(p *lint.Pass) {
 	reportProblems(p, source.Syntax)
+	skipTemplates(p, p.Stack.FPMTemplates)
+	for _, m := range p.Stack.Masters {
+		skipTemplates(p, m.Problems)
+	}
 }
 
 // noStart is what every fault of an FPM file ends in.

@@ -22,8 +22,13 @@ var NginxSyntax = lint.Rule{
 }
 
 func checkNginxSyntax(p *lint.Pass) {
+	skipTemplates(p, p.Stack.NginxTemplates)
 	for _, c := range p.Stack.Nginx {
+		skipTemplates(p, c.Problems)
 		for _, problem := range c.Problems {
+			if problem.Kind == source.Template {
+				continue
+			}
 			if problem.Kind == source.Unread && !c.Root.Live() {
 				// The snapshot may lack what the server has.
 				p.Skip("%s", includeSkip(c, problem))
@@ -35,6 +40,15 @@ func checkNginxSyntax(p *lint.Pass) {
 				Span:    problem.Span,
 				Related: problem.Related,
 			})
+		}
+	}
+}
+
+// skipTemplates says of each template that it was not read.
+func skipTemplates(p *lint.Pass, problems []source.Problem) {
+	for _, problem := range problems {
+		if problem.Kind == source.Template {
+			p.Skip("%s is %s", place(problem.Span), problem.Message)
 		}
 	}
 }

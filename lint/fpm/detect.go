@@ -1,8 +1,6 @@
 package fpm
 
 import (
-	"bytes"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -11,9 +9,6 @@ import (
 
 // common are keys of pools that other programs' files have too.
 var common = []string{"user", "group", "prefix", "listen", "chroot", "chdir", "env", "slowlog", "access.log", "process.priority"}
-
-// template matches what a template leaves to be filled in: Jinja, ERB, autoconf, upper-case marks.
-var template = regexp.MustCompile(`\{\{|\{%[- ]|<%|@[A-Za-z_]+@|__[A-Z][A-Z0-9_]*__`)
 
 // Detect tells FPM's files from other INI files by the keys that only FPM has, and from scripts,
 // texts and templates by their lines: most of an FPM file's are settings.
@@ -35,18 +30,11 @@ func Detect(data []byte) bool {
 		}
 		return true
 	})
-	return (found || daemon && listen) && problems <= entries && !isTemplate(data)
-}
-
-// isTemplate looks at all lines but comments.
-func isTemplate(data []byte) bool {
-	for l := range bytes.Lines(data) {
-		l = bytes.TrimLeft(l, " \t")
-		if !bytes.HasPrefix(l, []byte(";")) && !bytes.HasPrefix(l, []byte("#")) && template.Match(l) {
-			return true
-		}
+	if !found && !(daemon && listen) || problems > entries {
+		return false
 	}
-	return false
+	_, template := TemplateMark(source.NewFile("", data))
+	return !template
 }
 
 // telling says whether only FPM's files have such an entry.

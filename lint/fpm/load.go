@@ -69,9 +69,18 @@ func (l *loader) problem(kind source.Kind, span source.Span, format string, args
 }
 
 func (l *loader) file(f *source.File, depth int) {
-	if !l.seen[f] {
+	first := !l.seen[f]
+	if first {
 		l.seen[f] = true
 		l.master.Files = append(l.master.Files, f)
+	}
+	if !l.master.Root.Rendered() {
+		if mark, ok := TemplateMark(f); ok {
+			if first {
+				l.master.Problems = append(l.master.Problems, source.NewTemplate(mark))
+			}
+			return
+		}
 	}
 	scan(f, l.php5(), func(ln line) bool {
 		switch {

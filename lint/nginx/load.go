@@ -133,7 +133,7 @@ func (l *loader) parseAll(mains []*source.File) {
 	l.visited, l.reported = map[*source.File]bool{}, map[*Statement]bool{}
 	var fresh []*File
 	for _, f := range mains {
-		fresh = l.add(fresh, Parse(f))
+		fresh = l.add(fresh, l.parse(f))
 	}
 	for depth := 0; len(fresh) > 0 && depth <= maxIncludeDepth; depth++ {
 		var names []string
@@ -154,6 +154,16 @@ func (l *loader) parseAll(mains []*source.File) {
 			found[i].parsed = nil
 		}
 	}
+}
+
+// parse reads a file, of a template nothing.
+func (l *loader) parse(f *source.File) *File {
+	if !l.config.Root.Rendered() {
+		if mark, ok := TemplateMark(f); ok {
+			return &File{Source: f, Problems: []source.Problem{source.NewTemplate(mark)}}
+		}
+	}
+	return Parse(f)
 }
 
 // add keeps a file's reading unless there is one already: a file may have several names.
@@ -222,7 +232,7 @@ func (l *loader) read(names []string, literal bool) include {
 	parallel(len(names), func(i int) {
 		r := &results[i]
 		if r.file, r.err = l.config.Root.Read(names[i]); r.err == nil && l.parsed[r.file] == nil {
-			r.parsed = Parse(r.file)
+			r.parsed = l.parse(r.file)
 		}
 	})
 	out := include{files: make([]*source.File, 0, len(names))}

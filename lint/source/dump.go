@@ -55,6 +55,7 @@ func Dump(name string, r io.Reader) (root *Root, main string, err error) {
 		at, p, ok = next, following, more
 	}
 	root = newRoot(name, m)
+	root.dump = true
 	return root, main, nil
 }
 

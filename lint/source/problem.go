@@ -16,6 +16,8 @@ const (
 	HashComment
 	// Limit is a bound of fpmlint's own: a cycle of includes, nesting too deep, a file too large.
 	Limit
+	// Template is a file that is filled in before a daemon reads it. Nothing of it is read.
+	Template
 )
 
 // Problem is a fault that a reader met. The reader goes on after it where it can.

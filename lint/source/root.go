@@ -39,6 +39,7 @@ type Root struct {
 	disk    string // the absolute directory, "" in memory
 	display func(path string) string
 	live    bool
+	dump    bool
 	mounts  []mount
 
 	group singleflight.Group
@@ -96,6 +97,10 @@ func newRoot(name string, b backend) *Root {
 
 // Live says whether the root is this machine.
 func (r *Root) Live() bool { return r.live }
+
+// Rendered says that a daemon reads the root's files as they are: on this machine, and in a dump
+// that nginx printed. Elsewhere a file may be a template.
+func (r *Root) Rendered() bool { return r.live || r.dump }
 
 // Disk is the directory on disk that the root is, absolute and with links resolved; "" for a
 // snapshot, a dump or standard input.

@@ -125,6 +125,9 @@ func followed(root *source.Root, a address.Address) address.Address {
 // external says why nobody can tell from this stack who listens at an address.
 func (j *joiner) external(c *nginx.Config, b *Backend) string {
 	s, a := j.stack, b.Address
+	if len(s.FPMTemplates) > 0 {
+		return fmt.Sprintf("%s, which may say who listens there, is a template", s.FPMTemplates[0].Span.File.Display)
+	}
 	if len(s.Masters) == 0 {
 		return "no PHP-FPM configuration was found"
 	}

@@ -65,7 +65,7 @@ func Load(ctx context.Context, o Options) ([]*Stack, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if len(s.Nginx) == 0 && len(s.Masters) == 0 {
+		if len(s.Nginx)+len(s.Masters)+len(s.NginxTemplates)+len(s.FPMTemplates) == 0 {
 			return nil, fmt.Errorf("%s: %w", s.Name, ErrNothing)
 		}
 		s.Join()
@@ -148,6 +148,9 @@ func (s *Stack) addSides(nginxRoot, fpmRoot *source.Root, o Options) error {
 	}
 	if err := group.Wait(); err != nil {
 		return err
+	}
+	if nginxRoot != nil && len(s.Nginx) > 0 {
+		s.addImageTemplates(nginxRoot)
 	}
 	if nginxRoot != nil && len(s.Nginx) == 0 && !nginxRoot.Live() {
 		if err := s.recogniseNginx(nginxRoot); err != nil {

@@ -28,6 +28,8 @@ type candidates struct {
 	fragments map[nginx.Kind][]string
 	fpm       []string
 	notes     []string
+	// nginxTemplates and fpmTemplates are files that become a daemon's once they are rendered.
+	nginxTemplates, fpmTemplates []source.Problem
 }
 
 // search tells the files below a directory of a root apart by content.
@@ -63,7 +65,7 @@ func search(root *source.Root, dir string) (candidates, error) {
 				continue
 			}
 			seen[f.Path] = true
-			c.add(f.Path, f.Data)
+			c.add(root, f)
 		}
 		return nil
 	}
@@ -71,34 +73,81 @@ func search(root *source.Root, dir string) (candidates, error) {
 }
 
 // add says whether a file is one of the stack's.
-func (c *candidates) add(p string, data []byte) bool {
-	if bytes.IndexByte(data, 0) >= 0 {
+func (c *candidates) add(root *source.Root, f *source.File) bool {
+	if bytes.IndexByte(f.Data, 0) >= 0 {
 		return false
 	}
-	if fpm.Detect(data) {
-		c.fpm = append(c.fpm, p)
-		return true
+	isFPM := fpm.Detect(f.Data)
+	kind := nginx.KindNone
+	if !isFPM {
+		kind = nginx.Detect(f.Data)
 	}
-	switch kind := nginx.Detect(data); kind {
-	case nginx.KindNone:
+	switch {
+	case !root.Rendered() && c.addTemplate(f, isFPM, kind):
+	case isFPM:
+		c.fpm = append(c.fpm, f.Path)
+	case kind == nginx.KindNone:
 		return false
-	case nginx.KindEntry:
-		c.entries = append(c.entries, p)
+	case kind == nginx.KindEntry:
+		c.entries = append(c.entries, f.Path)
 	default:
-		c.fragments[kind] = append(c.fragments[kind], p)
+		c.fragments[kind] = append(c.fragments[kind], f.Path)
 	}
 	return true
 }
 
+// addTemplate says whether a file is a template of one of the stack's files.
+func (c *candidates) addTemplate(f *source.File, isFPM bool, kind nginx.Kind) bool {
+	if isFPM {
+		return false // told from a template already
+	}
+	if kind != nginx.KindNone || nginx.Likely(f.Data) {
+		mark, ok := nginx.TemplateMark(f)
+		if ok {
+			c.nginxTemplates = append(c.nginxTemplates, source.NewTemplate(mark))
+		}
+		return ok
+	}
+	if fpm.Likely(f.Data) {
+		mark, ok := fpm.TemplateMark(f)
+		if ok {
+			c.fpmTemplates = append(c.fpmTemplates, source.NewTemplate(mark))
+		}
+		return ok
+	}
+	return false
+}
+
+// imageTemplates is where the official nginx image looks for templates, which it renders into
+// conf.d when it starts (docker-entrypoint.d/20-envsubst-on-templates.sh).
+const imageTemplates = "/etc/nginx/templates/*.template"
+
+// addImageTemplates notes those of a root.
+func (s *Stack) addImageTemplates(root *source.Root) {
+	if root.Rendered() {
+		return
+	}
+	names, _ := root.Glob(imageTemplates) // not there: none
+	for _, name := range names {
+		f, err := root.Read(name)
+		if err != nil {
+			continue
+		}
+		if mark, ok := nginx.TemplateMark(f); ok {
+			s.NginxTemplates = append(s.NginxTemplates, source.NewTemplate(mark))
+		}
+	}
+}
+
 // addNamed is add for a file that was given by name, and so is taken for nginx's more easily.
-func (c *candidates) addNamed(p string, data []byte) bool {
-	if c.add(p, data) {
+func (c *candidates) addNamed(root *source.Root, f *source.File) bool {
+	if c.add(root, f) {
 		return true
 	}
-	if !nginx.Plausible(data) {
+	if !nginx.Plausible(f.Data) {
 		return false
 	}
-	c.fragments[nginx.KindHTTP] = append(c.fragments[nginx.KindHTTP], p)
+	c.fragments[nginx.KindHTTP] = append(c.fragments[nginx.KindHTTP], f.Path)
 	return true
 }
 
@@ -126,6 +175,7 @@ func (s *Stack) recogniseNginx(root *source.Root) error {
 // in one http block: a site in one file may use an upstream in another.
 func (s *Stack) addNginxCandidates(root *source.Root, c candidates) error {
 	read := map[string]bool{}
+	s.NginxTemplates = append(s.NginxTemplates, c.nginxTemplates...)
 	for _, p := range c.entries {
 		if read[p] {
 			continue
@@ -170,6 +220,7 @@ func (s *Stack) addFPMCandidates(root *source.Root, c candidates) error {
 	read := map[string]bool{}
 	pools := map[string][]string{}
 	var dirs []string
+	s.FPMTemplates = append(s.FPMTemplates, c.fpmTemplates...)
 	for _, p := range c.fpm {
 		f, err := root.Read(p)
 		if err != nil {
@@ -294,7 +345,7 @@ func loadFiles(files []string, o Options) (*Stack, error) {
 			}
 			continue
 		}
-		if !c.addNamed(f.Path, f.Data) {
+		if !c.addNamed(root, f) {
 			return nil, fmt.Errorf("%s: %w", name, errUnrecognised)
 		}
 	}
@@ -355,7 +406,11 @@ func (s *Stack) addStdin(o Options) error {
 	root := source.Memory("-", map[string]string{"/<stdin>": string(data)})
 	var c candidates
 	c.fragments = map[nginx.Kind][]string{}
-	if !c.addNamed("/<stdin>", data) {
+	f, err := root.Read("/<stdin>")
+	if err != nil {
+		return err
+	}
+	if !c.addNamed(root, f) {
 		return fmt.Errorf("standard input: %w", errUnrecognised)
 	}
 	if err := s.addNginxCandidates(root, c); err != nil {

@@ -45,7 +45,10 @@ type Stack struct {
 	wpConfigs map[*nginx.Scope]*source.File
 	// Problems are faults of the input that belong to neither side.
 	Problems []source.Problem
-	// Notes say what was left aside and why: a template, a file outside the root.
+	// NginxTemplates and FPMTemplates are files that become a daemon's once they are rendered. None
+	// of them is read: what a stack lacks may stand in one.
+	NginxTemplates, FPMTemplates []source.Problem
+	// Notes say what was left aside and why: a directory that could not be read.
 	Notes []string
 
 	listeners *Listeners

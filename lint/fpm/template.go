@@ -1,0 +1,55 @@
+package fpm
+
+import (
+	"regexp"
+	"strings"
+
+	"fpmlint/lint/source"
+)
+
+var (
+	// hole is a name in braces, which PHP's INI grammar takes for neither a value nor ${NAME};
+	// %{NAME} is FPM's own in access.format.
+	hole = regexp.MustCompile(`(?:^|[^$%{])(\{[A-Za-z_][A-Za-z0-9_.]*\})`)
+	// environment is a variable in capitals without braces, which FPM expands in env[...] only.
+	environment = regexp.MustCompile(`\$[A-Z][A-Z0-9_]+`)
+	// likely are lines that FPM's files are full of.
+	likely = regexp.MustCompile(`(?m)^[ \t]*(?:pm(?:\.[a-z_]+)?|listen(?:\.[a-z_]+)?|request_(?:terminate|slowlog)_timeout|catch_workers_output|php_(?:admin_)?(?:value|flag)\[[^\]\n]*\]|emergency_restart_[a-z]+)[ \t]*=`)
+)
+
+// TemplateMark finds what shows that a file is a template that becomes FPM's. Comments are not
+// looked at.
+func TemplateMark(f *source.File) (mark source.Span, ok bool) {
+	at := 0
+	for line := range strings.Lines(string(f.Data)) {
+		if start, end, ok := markIn(line); ok {
+			return f.Span(at+start, at+end), true
+		}
+		at += len(line)
+	}
+	return source.Span{}, false
+}
+
+func markIn(line string) (start, end int, ok bool) {
+	text := strings.TrimLeft(line, " \t")
+	if strings.HasPrefix(text, ";") || strings.HasPrefix(text, "#") && !strings.HasPrefix(text, "#{") {
+		return 0, 0, false
+	}
+	key, _, _ := strings.Cut(text, "=")
+	if found := source.TemplateMarks(line); found != nil {
+		return found[0][0], found[0][1], true
+	}
+	if strings.HasPrefix(key, "access.format") || strings.ContainsAny(line, `"'`) {
+		return 0, 0, false
+	}
+	if m := hole.FindStringSubmatchIndex(line); m != nil {
+		return m[2], m[3], true
+	}
+	if m := environment.FindStringIndex(line); m != nil && !strings.HasPrefix(key, "env[") {
+		return m[0], m[1], true
+	}
+	return 0, 0, false
+}
+
+// Likely says whether a file that fpmlint cannot read, such as a template, has lines as FPM's have.
+func Likely(data []byte) bool { return len(likely.FindAllIndex(data, 2)) == 2 }

@@ -1,0 +1,32 @@
+package fpm
+
+import (
+	"testing"
+
+	"fpmlint/lint/source"
+)
+
+// TestTemplateMark tells templates by their marks from what FPM reads as it stands.
+func TestTemplateMark(t *testing.T) {
+	for _, c := range []struct{ text, mark string }{
+		{"pm.max_children = {{ children }}", "{{ children }}"},
+		{"{% if ondemand %}\npm = ondemand", "{% if ondemand %}"},
+		{"listen = <%= @listen %>", "<%="},
+		{"[__APP__]", "__APP__"},
+		{"listen = {PHP_LISTEN}", "{PHP_LISTEN}"},
+		{"listen = @{HOME}/php.sock", "@{HOME}"},
+		{"user = $PHP_USER", "$PHP_USER"},
+
+		{"; {{ ansible_managed }}\n# {{ x }}\npm = static", ""},
+		{"listen = ${FPM_LISTEN}\nlisten.owner = ${USER}", ""},
+		{"env[PATH] = $PATH", ""},
+		{"listen = /run/php/$pool.sock", ""},
+		{`access.format = "%R - %u %t \"%m %r%Q%q\" %{mega}M %{REQUEST_METHOD}e"`, ""},
+		{"access.format = %t %m %r %{kilo}M", ""},
+	} {
+		mark, ok := TemplateMark(source.NewFile("/x", []byte(c.text)))
+		if ok != (c.mark != "") || mark.Text() != c.mark {
+			t.Errorf("%s: mark %q, want %q", c.text, mark.Text(), c.mark)
+		}
+	}
+}
