@@ -121,7 +121,7 @@ func mayConnect(st *stack.Stack, w worker, s *socket) (access, string) {
 	case in:
 		return allowed, ""
 	}
-	return denied, fmt.Sprintf("the socket is %s:%s mode %s, and nginx's %s is neither", owner, group, modeText(s), w.user)
+	return denied, fmt.Sprintf("the socket is %s:%s mode %s, and %s is neither its owner nor in its group", owner, group, modeText(s), w.user)
 }
 
 func modeText(s *socket) string {

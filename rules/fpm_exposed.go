@@ -49,6 +49,9 @@ func checkFPMExposed(p *lint.Pass) {
 		case p.Stack.Split:
 			f.Severity = lint.Info
 			f.Help = "between containers this is usual: publish the port to no one but nginx"
+		case p.Stack.Loose && !onlyLoopback(p.Stack, pool):
+			f.Severity = lint.Info
+			f.Help = "between containers this is usual: publish the port to no one but nginx; on a server listen on 127.0.0.1 or on a unix socket"
 		case pool.Master.Family == "docker":
 			f.Severity = lint.Warning
 			f.Help = "nginx is in the same image: listen on 127.0.0.1 or on a unix socket; at least do not publish the port"

@@ -45,7 +45,7 @@ func checkListenConflict(p *lint.Pass) {
 		all = append(all, listener{poolName(pool), addr, s.Span, pool.Master})
 	}
 	pools := len(all)
-	if !p.Stack.Split {
+	if !p.Stack.Split && !p.Stack.Loose {
 		for _, l := range p.Stack.Listens {
 			if l.Statement != nil {
 				all = append(all, listener{"nginx", l.Address, l.Statement.Span(), nil})
@@ -59,6 +59,10 @@ func checkListenConflict(p *lint.Pass) {
 		for _, j := range groups[key] {
 			if i >= pools && j >= pools || !collide(all[j].addr, l.addr) {
 				continue // nginx shares its own addresses among servers
+			}
+			if p.Stack.Loose && all[j].master != l.master {
+				p.Skip("%s and %s: whether both listen on %s of one host is not known", all[j].span.File.Display, l.span.File.Display, l.addr)
+				continue
 			}
 			reportConflict(p, all[j], l)
 		}

@@ -224,6 +224,7 @@ func TestStacks(t *testing.T) {
 			result := check(t, a, dir, list)
 			compareFindings(t, dir, result)
 			compareSkips(t, a, result)
+			compareApplicability(t, a, result)
 			compareGolden(t, a, dir, result, list)
 		})
 	}
@@ -255,6 +256,21 @@ func compareSkips(t *testing.T, a *txtar.Archive, result *lint.Result) {
 		re := regexp.MustCompile(strings.Trim(s, `"`))
 		if !slices.ContainsFunc(result.Skipped, func(s lint.Skip) bool { return re.MatchString(s.Rule + ": " + s.Reason) }) {
 			t.Errorf("no skip matches %s; have %v", s, result.Skipped)
+		}
+	}
+}
+
+// compareApplicability holds the lines "applicability: WORD safe" to the fixes whose description
+// holds the word.
+func compareApplicability(t *testing.T, a *txtar.Archive, result *lint.Result) {
+	t.Helper()
+	for _, d := range directives(a, "applicability") {
+		word, want, _ := strings.Cut(d, " ")
+		i := slices.IndexFunc(result.Findings, func(f lint.Finding) bool {
+			return f.Fix != nil && strings.Contains(f.Fix.Description, word)
+		})
+		if i < 0 || result.Findings[i].Fix.Safe != (want == "safe") {
+			t.Errorf("no %s fix of %s", want, word)
 		}
 	}
 }

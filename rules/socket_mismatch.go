@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/semver"
+
 	"fpmlint/lint"
 	"fpmlint/lint/address"
 	"fpmlint/lint/fpm"
@@ -136,7 +138,7 @@ func suggest(s *stack.Stack, f *lint.Finding, b *stack.Backend, near []candidate
 		return // the address is put together from parts: which part to change is the owner's choice
 	}
 	f.Fix = &lint.Fix{
-		Safe:        true,
+		Safe:        !older(best.pool.Master.Version, b.Address.Path),
 		Description: "pass to " + target,
 		Edits:       []source.Edit{{Span: b.Span, NewText: requote(b.Span, target)}},
 	}
@@ -232,6 +234,18 @@ func only(near []candidate, ok func(candidate) bool) *candidate {
 	}
 	return found
 }
+
+// older says whether a PHP version is lower than the one that a socket's path names: code written
+// for the newer one may not run.
+func older(version, socket string) bool {
+	m := pathVersion.FindStringSubmatch(path.Base(socket))
+	if m == nil || version == "" {
+		return false
+	}
+	return semver.Compare("v"+version, "v"+m[1]) < 0
+}
+
+var pathVersion = regexp.MustCompile(`php-?([5-9]\.[0-9]+)`)
 
 var versionInPath = regexp.MustCompile(`php-?\d+([.\-]?\d+)*|\d+\.\d+`)
 

@@ -130,8 +130,9 @@ func (p place) options(root *source.Root, v string) Options {
 	return o
 }
 
-// OptionsFor tells the layout of a main file or a pool file by its place; one that is nowhere
-// known has only its directory's files.
+// OptionsFor tells the layout of a main file or a pool file by its place, or by the end of its path
+// where a directory such as docker/php holds a part of a root; one that is nowhere known has only
+// its directory's files.
 func OptionsFor(root *source.Root, conf string) Options {
 	for _, p := range places {
 		for _, v := range p.versions(root) {
@@ -141,7 +142,31 @@ func OptionsFor(root *source.Root, conf string) Options {
 			}
 		}
 	}
-	return Options{Family: "other", Prefix: "/usr", Version: versionIn(conf)}
+	o, longest := Options{Family: "other", Prefix: "/usr", Version: versionIn(conf)}, 0
+	for _, p := range places {
+		if v, n := p.ends(conf); n > longest {
+			o, longest = p.options(root, v), n
+		}
+	}
+	return o
+}
+
+// ends says which version's main file or pool file a path ends like, and over how many bytes.
+func (p place) ends(conf string) (v string, n int) {
+	for _, file := range []string{p.conf, strings.Replace(p.pools, "*.conf", path.Base(conf), 1)} {
+		before, after, versioned := strings.Cut(file, "{V}")
+		if !versioned {
+			if strings.HasSuffix(conf, file) {
+				return "", len(file)
+			}
+			continue
+		}
+		rest, ok := strings.CutSuffix(conf, after)
+		if i := strings.LastIndex(rest, before); ok && i >= 0 && p.version.MatchString(rest[i+len(before):]) {
+			return rest[i+len(before):], len(conf) - i
+		}
+	}
+	return "", 0
 }
 
 var versionDir = regexp.MustCompile(`php-?([5-8])\.?([0-9])(?:/|$|[^0-9])`)
@@ -152,6 +177,20 @@ func versionIn(p string) string {
 		return m[1] + "." + m[2]
 	}
 	return ""
+}
+
+// PoolDir is the directory of pools that belongs to a main file or a pool file below a part of a
+// root, as it is deployed and where it lies: /etc/php-fpm.d and /docker/php/etc/php-fpm.d.
+func PoolDir(conf string) (deployed, lies string, ok bool) {
+	longest := 0
+	for _, p := range places {
+		if v, n := p.ends(conf); n > longest {
+			longest = n
+			deployed = path.Dir(strings.ReplaceAll(p.pools, "{V}", v))
+			lies = path.Join(conf[:len(conf)-n], deployed)
+		}
+	}
+	return deployed, lies, longest > 0
 }
 
 // PoolDirs are the known pool directories that have a given last component.

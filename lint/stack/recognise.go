@@ -217,8 +217,9 @@ func (s *Stack) recogniseFPM(root *source.Root) error {
 // addFPMCandidates loads the main files, then the pool files that none of them includes, one
 // master for each directory.
 func (s *Stack) addFPMCandidates(root *source.Root, c candidates) error {
-	read := map[string]bool{}
+	read := map[string][]*fpm.Master{}
 	pools := map[string][]string{}
+	var masters []*fpm.Master
 	var dirs []string
 	s.FPMTemplates = append(s.FPMTemplates, c.fpmTemplates...)
 	for _, p := range c.fpm {
@@ -239,12 +240,18 @@ func (s *Stack) addFPMCandidates(root *source.Root, c candidates) error {
 			return err
 		}
 		for _, f := range m.Files {
-			read[f.Path] = true
+			read[f.Path] = append(read[f.Path], m)
 		}
-		s.Masters = append(s.Masters, m)
+		masters = append(masters, m)
+	}
+	for _, m := range masters {
+		// A pool file may have a [global] of its own, as those of Docker's image do.
+		if !slices.ContainsFunc(read[m.Conf.Path], func(by *fpm.Master) bool { return !slices.Contains(m.Files, by.Conf) }) {
+			s.Masters = append(s.Masters, m)
+		}
 	}
 	for _, dir := range dirs {
-		loose := slices.DeleteFunc(pools[dir], func(p string) bool { return read[p] })
+		loose := slices.DeleteFunc(pools[dir], func(p string) bool { return read[p] != nil })
 		if len(loose) == 0 {
 			continue
 		}
@@ -265,6 +272,7 @@ func loadRepository(dir string, o Options) (*Stack, error) {
 		return nil, err
 	}
 	s := newStack(root, dir, o)
+	s.Loose = true
 	c, err := search(root, "/")
 	if err != nil {
 		return nil, err
@@ -302,6 +310,9 @@ func mount(root *source.Root, c candidates) {
 		}
 	}
 	for _, p := range c.fpm {
+		if deployed, lies, ok := fpm.PoolDir(p); ok && !root.Exists(deployed) {
+			root.Mount(deployed, lies)
+		}
 		dir := path.Dir(p)
 		for _, prefix := range fpm.PoolDirs(path.Base(dir)) {
 			if !root.Exists(prefix) {
@@ -367,7 +378,7 @@ func loadFiles(files []string, o Options) (*Stack, error) {
 		}
 	}
 	facts := newStack(root, s.Name, o)
-	s.RootName, s.NginxHost, s.FPMHost, s.Live = root.Name, facts.NginxHost, facts.FPMHost, facts.Live
+	s.RootName, s.NginxHost, s.FPMHost, s.Live, s.Loose = root.Name, facts.NginxHost, facts.FPMHost, facts.Live, !facts.Live
 	return s, nil
 }
 

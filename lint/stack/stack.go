@@ -26,6 +26,9 @@ type Stack struct {
 	NginxHost, FPMHost *host.Facts
 	// Split says that nginx and PHP-FPM have roots of their own: containers, or two machines.
 	Split bool
+	// Loose says that the files were told by content, in a repository or by name: in which
+	// containers and on how many hosts they end up is not known.
+	Loose bool
 	// Live says that the root is this machine.
 	Live bool
 

@@ -1,0 +1,90 @@
+package stack_test
+
+import (
+	"strings"
+	"testing"
+
+	"fpmlint/lint/stack"
+)
+
+// repositories keep parts of images in directories of their own.
+var repositories = []struct {
+	name  string
+	files files
+	want  string
+}{
+	{"parts of two images", files{
+		"docker/nginx/etc/nginx/nginx.conf":               "user nginx;\nevents {}\nhttp { include /etc/nginx/conf.d/*.conf; }\n",
+		"docker/nginx/etc/nginx/conf.d/a.conf":            "server { server_name a; root /srv; location ~ \\.php$ { " + params + "fastcgi_pass php:9000; } }\n",
+		"docker/php/usr/local/etc/php-fpm.conf":           "[global]\ninclude=etc/php-fpm.d/*.conf\n",
+		"docker/php/usr/local/etc/php-fpm.d/docker.conf":  "[global]\nerror_log = /proc/self/fd/2\n[www]\nclear_env = no\n",
+		"docker/php/usr/local/etc/php-fpm.d/www.conf":     poolFile("www", "127.0.0.1:9000"),
+		"docker/php/usr/local/etc/php-fpm.d/zz-fpm.conf":  "[global]\ndaemonize = no\n[www]\nlisten = 9000\n",
+		"docker/php/usr/local/etc/php-fpm.d/www.conf.bak": "[www]\nlisten = 1\n",
+	}, `
+nginx /docker/nginx/etc/nginx/nginx.conf
+fpm docker /docker/php/usr/local/etc/php-fpm.conf
+  www *:9000
+server a, location ~ \.php$: php:9000=www?
+`},
+	{"a versioned directory", files{
+		"nginx/site.conf": "server { server_name a; root /srv; location ~ \\.php$ { " + params + "fastcgi_pass unix:/run/php/php8.2-fpm.sock; } }\n",
+		"roles/php/files/etc/php/8.2/fpm/php-fpm.conf":    "[global]\ninclude=/etc/php/8.2/fpm/pool.d/*.conf\n",
+		"roles/php/files/etc/php/8.2/fpm/pool.d/www.conf": poolFile("www", "/run/php/php8.2-fpm.sock", "listen.owner = www-data"),
+	}, `
+nginx /nginx/site.conf
+fpm debian 8.2 /roles/php/files/etc/php/8.2/fpm/php-fpm.conf
+  www unix:/run/php/php8.2-fpm.sock
+server a, location ~ \.php$: unix:/run/php/php8.2-fpm.sock=www
+`},
+	{"two images of PHP on the same port", files{
+		"app/nginx.conf":       oneSite("user nginx;\n", "app:9000"),
+		"app/php/www.conf":     poolFile("www", "9000"),
+		"reports/php/www.conf": poolFile("www", "9000"),
+	}, `
+nginx /app/nginx.conf
+fpm other /app/php/www.conf
+  www *:9000
+fpm other /reports/php/www.conf
+  www *:9000
+server a, location ~ \.php$: app:9000=www?,www?
+`},
+	{"main files that include each other", files{
+		"nginx.conf": oneSite("user nginx;\n", "127.0.0.1:9000"),
+		"etc/a.conf": "[global]\nlog_level = notice\ninclude = /etc/b.conf\n" + poolFile("www", "127.0.0.1:9000"),
+		"etc/b.conf": "[global]\nlog_level = notice\ninclude = /etc/a.conf\n",
+	}, ""},
+}
+
+func TestRepositories(t *testing.T) {
+	for _, r := range repositories {
+		t.Run(r.name, func(t *testing.T) {
+			s := loadOne(t, stack.Options{Paths: []string{r.files.write(t)}})
+			if r.want == "" {
+				if len(s.Masters) == 0 {
+					t.Error("no main file is left")
+				}
+				return
+			}
+			compare(t, r.want, outline(s))
+			if faults, _ := run(t, s); len(faults) > 0 {
+				t.Errorf("false alarms: %q", faults)
+			}
+		})
+	}
+}
+
+// TestFilesByName: what the files given by name leave open is no error.
+func TestFilesByName(t *testing.T) {
+	dir := files{
+		"nginx.conf": oneSite("user nginx;\n", "php:9000"),
+		"www.conf":   poolFile("www", "9000"),
+	}.write(t)
+	s := loadOne(t, stack.Options{Paths: []string{dir + "/nginx.conf", dir + "/www.conf"}})
+	if faults, _ := run(t, s); len(faults) > 0 {
+		t.Errorf("false alarms: %q", faults)
+	}
+	if !strings.Contains(outline(s), "php:9000=www?") {
+		t.Error(outline(s))
+	}
+}
