@@ -25,6 +25,7 @@ var AdminAjaxShared = lint.Rule{
 
 func checkAdminAjaxShared(p *lint.Pass) {
 	const ajax, public = "/wp-admin/admin-ajax.php", "/index.php"
+	patterns := matchers{}
 	byScope := map[*nginx.Scope]*stack.Handoff{}
 	for _, h := range p.Stack.Handoffs {
 		byScope[h.Scope] = h
@@ -38,8 +39,8 @@ func checkAdminAjaxShared(p *lint.Pass) {
 			continue
 		}
 		judged[server] = true
-		own, ownKnown := locationFor(server, ajax)
-		shared, sharedKnown := locationFor(server, public)
+		own, ownKnown := patterns.locationFor(server, ajax)
+		shared, sharedKnown := patterns.locationFor(server, public)
 		if !ownKnown || !sharedKnown {
 			p.Skip("%s: which location serves %s is not known", server.Label(), ajax)
 			continue

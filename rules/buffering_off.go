@@ -54,8 +54,9 @@ func servesPages(h *stack.Handoff) bool {
 	if modifier, _ := readLocation(location); modifier == "@" {
 		return true
 	}
+	match := newMatcher(location)
 	for _, uri := range []string{"/index.php", "/a/b.php"} {
-		if yes, _ := accepts(location, uri); !yes {
+		if yes, _ := match(uri); !yes {
 			return false
 		}
 	}

@@ -37,6 +37,7 @@ func checkErrorPageLoop(p *lint.Pass) {
 		known bool
 	}
 	pages, perServer := map[page]served{}, map[*nginx.Scope]int{}
+	patterns := matchers{}
 	byScope := map[*nginx.Scope]*stack.Handoff{}
 	for _, h := range p.Stack.Handoffs {
 		byScope[h.Scope] = h
@@ -56,7 +57,7 @@ func checkErrorPageLoop(p *lint.Pass) {
 					p.Skip("%s has more than %d error pages", server.Label(), maxErrorPages)
 					break
 				}
-				location, known := pageLocation(server, uri)
+				location, known := patterns.pageLocation(server, uri)
 				target = served{byScope[location], known}
 				pages[at] = target
 			}
@@ -94,10 +95,10 @@ func gatewayPage(d *nginx.Statement) (code, uri string) {
 	return code, uri
 }
 
-func pageLocation(server *nginx.Scope, uri string) (location *nginx.Scope, known bool) {
+func (m matchers) pageLocation(server *nginx.Scope, uri string) (location *nginx.Scope, known bool) {
 	name, named := strings.CutPrefix(uri, "@")
 	if !named {
-		return locationFor(server, uri)
+		return m.locationFor(server, uri)
 	}
 	for _, c := range server.Children {
 		if modifier, pattern := readLocation(c); c.Kind == "location" && modifier == "@" && pattern == name {

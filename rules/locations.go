@@ -28,23 +28,36 @@ func readLocation(s *nginx.Scope) (modifier, pattern string) {
 	return "", args[0]
 }
 
-// accepts says whether a location's pattern matches a path. Patterns that only PCRE understands
-// are not known.
-func accepts(s *nginx.Scope, uri string) (yes, known bool) {
-	switch modifier, pattern := readLocation(s); modifier {
+// matcher says whether a location's pattern matches a path. Patterns that only PCRE understands are
+// not known.
+type matcher func(uri string) (yes, known bool)
+
+func newMatcher(s *nginx.Scope) matcher {
+	modifier, pattern := readLocation(s)
+	switch modifier {
 	case "=":
-		return uri == pattern, true
+		return func(uri string) (yes, known bool) { return uri == pattern, true }
 	case "@":
-		return false, true
+		return func(string) (yes, known bool) { return false, true }
 	case "~", "~*":
 		if modifier == "~*" {
 			pattern = "(?i)" + pattern
 		}
 		re, err := regexp.Compile(pattern)
-		return err == nil && re.MatchString(uri), err == nil
+		return func(uri string) (yes, known bool) { return err == nil && re.MatchString(uri), err == nil }
 	default:
-		return strings.HasPrefix(uri, pattern), true
+		return func(uri string) (yes, known bool) { return strings.HasPrefix(uri, pattern), true }
 	}
+}
+
+// matchers are those of the locations that were asked for so far.
+type matchers map[*nginx.Scope]matcher
+
+func (m matchers) of(s *nginx.Scope) matcher {
+	if m[s] == nil {
+		m[s] = newMatcher(s)
+	}
+	return m[s]
 }
 
 // isRegex says whether a location is given by a regular expression.
@@ -55,7 +68,7 @@ func isRegex(s *nginx.Scope) bool {
 
 // locationFor finds the location below a level that serves a path, the level itself where none
 // does (ngx_http_core_find_location). known is false where a pattern could not be judged.
-func locationFor(level *nginx.Scope, uri string) (found *nginx.Scope, known bool) {
+func (m matchers) locationFor(level *nginx.Scope, uri string) (found *nginx.Scope, known bool) {
 	var longest *nginx.Scope
 	var regexes []*nginx.Scope
 	for _, c := range level.Children {
@@ -77,19 +90,19 @@ func locationFor(level *nginx.Scope, uri string) (found *nginx.Scope, known bool
 	}
 	found = level
 	if longest != nil {
-		inner, known := locationFor(longest, uri)
+		inner, known := m.locationFor(longest, uri)
 		if modifier, _ := readLocation(longest); !known || modifier == "^~" || inner != longest && (isRegex(inner) || isExact(inner)) {
 			return inner, known
 		}
 		found = inner
 	}
 	for _, c := range regexes {
-		yes, known := accepts(c, uri)
+		yes, known := m.of(c)(uri)
 		if !known {
 			return nil, false
 		}
 		if yes {
-			return locationFor(c, uri)
+			return m.locationFor(c, uri)
 		}
 	}
 	return found, true

@@ -33,7 +33,7 @@ const (
 
 func checkLowHeaderBuffer(p *lint.Pass) {
 	apps := applications{stack: p.Stack}
-	var plain groups[*nginx.Config] // defaults of sites that nothing is known of: one advice for all
+	var unset groups[*nginx.Scope] // one finding for each site, and one for all that nothing is known of
 	for _, h := range p.Stack.Handoffs {
 		v := h.Scope.Effective("fastcgi_buffer_size")
 		n, err := v.Size()
@@ -46,17 +46,20 @@ func checkLowHeaderBuffer(p *lint.Pass) {
 			Help:     "set fastcgi_buffer_size 32k and fastcgi_buffers 16 16k; fastcgi_buffers alone does not help, headers must fit into the one buffer",
 			Fix:      headerBufferFix(h, v),
 		}
-		app := apps.name(cmp.Or(h.Scope.Server(), h.Scope))
+		server := cmp.Or(h.Scope.Server(), h.Scope)
+		app := apps.name(server)
 		switch {
 		case v.IsDefault && app == "":
 			f.Span = h.Pass.Span()
 			f.Severity = lint.Info
 			f.Message = "fastcgi_buffer_size is at its default of one page (4k or 8k): a response whose headers do not fit ends in a 502"
-			addPlain(&plain, f)
+			addUnset(&unset, h.Config.Main, f)
 			continue
 		case v.IsDefault:
 			f.Span = h.Pass.Span()
 			f.Message = fmt.Sprintf("fastcgi_buffer_size is at its default of one page (4k or 8k), and %s sends large headers: a response whose headers do not fit ends in a 502", app)
+			addUnset(&unset, server, f)
+			continue
 		case app != "":
 			f.Message = fmt.Sprintf("fastcgi_buffer_size %s, and %s sends large headers: a response whose headers do not fit ends in a 502", v.Text, app)
 		case n < lowBuffer:
@@ -70,12 +73,12 @@ func checkLowHeaderBuffer(p *lint.Pass) {
 		}
 		p.Report(f)
 	}
-	plain.report(p)
+	unset.report(p)
 }
 
-// addPlain puts a finding about a default to those of the same nginx.
-func addPlain(plain *groups[*nginx.Config], f lint.Finding) {
-	g, fresh := plain.at(f.Handoffs[0].Config)
+// addUnset puts a finding about a size that is not set to the others of its level.
+func addUnset(unset *groups[*nginx.Scope], level *nginx.Scope, f lint.Finding) {
+	g, fresh := unset.at(level)
 	g.joint.add(f.Fix)
 	if fresh {
 		g.Finding = f

@@ -27,6 +27,7 @@ var NestedLocation = lint.Rule{
 }
 
 func checkNestedLocation(p *lint.Pass) {
+	patterns := matchers{}
 	for _, h := range p.Stack.Handoffs {
 		if !h.PHP || h.Scope.Kind != "location" {
 			continue
@@ -35,7 +36,7 @@ func checkNestedLocation(p *lint.Pass) {
 			if inner.Kind != "location" || answers(inner) {
 				continue
 			}
-			uri, known := scriptIn(h.Scope, inner)
+			uri, known := patterns.scriptIn(h.Scope, inner)
 			if !known {
 				p.Skip("%s: what this location matches is not known", place(inner.Statement.Span()))
 				continue
@@ -62,7 +63,7 @@ func checkNestedLocation(p *lint.Pass) {
 var onlyScripts = regexp.MustCompile(`\\\.(php|\(php[|)]|\(\?:php[|)]).*\$$`)
 
 // scriptIn is the path of a script that both locations match, "" where none is found.
-func scriptIn(outer, inner *nginx.Scope) (uri string, known bool) {
+func (m matchers) scriptIn(outer, inner *nginx.Scope) (uri string, known bool) {
 	_, pattern := readLocation(inner)
 	known = true
 	samples := []string{"/index.php", "/admin/index.php", "/wp-admin/index.php", "/wp-login.php", "/admin.php", "/a/b.php", "/uploads/a.php", "/wp-content/uploads/a.php", "/api/index.php"}
@@ -76,13 +77,16 @@ func scriptIn(outer, inner *nginx.Scope) (uri string, known bool) {
 			samples = []string{pattern}
 		}
 	}
+	if !isScripts(outer, inner) {
+		return "", true
+	}
 	for _, uri := range samples {
 		if path.Ext(uri) != ".php" {
 			continue
 		}
-		in, inKnown := accepts(inner, uri)
-		out, outKnown := accepts(outer, uri)
-		if in && out && isScripts(outer, inner) {
+		in, inKnown := m.of(inner)(uri)
+		out, outKnown := m.of(outer)(uri)
+		if in && out {
 			return uri, true
 		}
 		known = known && inKnown && outKnown

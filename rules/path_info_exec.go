@@ -82,7 +82,7 @@ func reachesAny(h *stack.Handoff) bool {
 	if location == nil || !isRegex(location) {
 		return false
 	}
-	if yes, _ := accepts(location, trick); !yes {
+	if yes, _ := newMatcher(location)(trick); !yes {
 		return false
 	}
 	list, _ := h.Scope.EffectiveList("fastcgi_param")
@@ -167,7 +167,7 @@ func tryFilesFix(s *stack.Stack, h *stack.Handoff) *lint.Fix {
 	for _, b := range h.Backends {
 		safe = safe && b.Err == nil && (b.Address.IsUnix() || b.Address.IsLoopback())
 	}
-	if below, _ := accepts(h.Scope, "/index.php/a"); below || hasParam(list, "PATH_INFO") || !h.Scope.Effective("fastcgi_split_path_info").IsDefault {
+	if below, _ := newMatcher(h.Scope)("/index.php/a"); below || hasParam(list, "PATH_INFO") || !h.Scope.Effective("fastcgi_split_path_info").IsDefault {
 		// try_files loses $fastcgi_path_info, which the application may need.
 		name, safe = "$fastcgi_script_name", false
 	}
