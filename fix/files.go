@@ -3,11 +3,13 @@
 package fix
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pkg/xattr"
@@ -161,14 +163,19 @@ func (do calls) createAt(name, temp string, data []byte) error {
 }
 
 // overwrite gives a file a new content in place, so that its other names (hard links) keep it too.
-// It is not done at once: only the journal brings back the old content if it is cut short.
+// A shorter content is followed by empty lines until the file is cut, so that whoever reads it
+// between finds it whole; if the write itself is cut short, the journal tells what it was.
 func (do calls) overwrite(name string, data []byte, m metadata, times bool) (err error) {
-	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := do("write", name, func() error { _, err := f.WriteAt(data, 0); return err }); err != nil {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if err := do("write", name, func() error { _, err := f.WriteAt(padded(data, int(info.Size())), 0); return err }); err != nil {
 		return err
 	}
 	if err := do("truncate", name, func() error { return f.Truncate(int64(len(data))) }); err != nil {
@@ -178,6 +185,11 @@ func (do calls) overwrite(name string, data []byte, m metadata, times bool) (err
 		return err
 	}
 	return do.dress(name, m, times)
+}
+
+// padded is a content with empty lines behind it, up to a length.
+func padded(data []byte, length int) []byte {
+	return append(slices.Clip(data), bytes.Repeat([]byte{'\n'}, max(0, length-len(data)))...)
 }
 
 // dress gives a file the owner, the mode, the extended attributes and, if asked, the times of m.

@@ -118,6 +118,12 @@ func (j *Journal) takeBack(r *run, force bool) error {
 	if len(changed) > 0 && !force {
 		return fmt.Errorf("%s: %w: nothing was restored (--force restores, and keeps copies)", strings.Join(changed, ", "), ErrChanged)
 	}
+	if r.State != statePrepared { // a rollback that is cut short is unfinished too
+		r.State = statePrepared
+		if err := j.save(r); err != nil {
+			return err
+		}
+	}
 	var failed error
 	for i := range r.Files {
 		failed = errors.Join(failed, j.restore(r, i))
@@ -150,26 +156,30 @@ func (j *Journal) ours(r *run, f *savedFile) (bool, error) {
 	return false, nil
 }
 
-// halfway says whether an overwrite was cut short: the new content's beginning, then the old one's
-// rest.
+// halfway says whether an overwrite was cut short, this run's or the one that takes it back: the
+// beginning of one content, then the rest of the other.
 func (j *Journal) halfway(r *run, f *savedFile, now []byte) (bool, error) {
 	old, err := os.ReadFile(filepath.Join(j.runDir(r.ID), f.Backup))
 	if err != nil {
 		return false, err
 	}
 	fresh, err := os.ReadFile(filepath.Join(j.runDir(r.ID), newName(f.Backup)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil // nothing was overwritten yet
+	}
 	if err != nil {
 		return false, err
 	}
-	for k := range min(len(now), len(fresh)) + 1 {
-		if k > 0 && now[k-1] != fresh[k-1] {
-			break
-		}
-		if k <= len(old) && bytes.Equal(now[k:], old[k:]) || k == len(now) && k >= len(old) {
-			return true, nil
-		}
+	return joined(now, padded(fresh, len(old)), old) || joined(now, padded(old, len(fresh)), fresh), nil
+}
+
+// joined says whether data begins as head and goes on as tail does from there.
+func joined(data, head, tail []byte) bool {
+	n := 0
+	for n < len(data) && n < len(head) && data[n] == head[n] {
+		n++
 	}
-	return false, nil
+	return bytes.Equal(data[n:], tail[min(n, len(tail)):])
 }
 
 func newName(backup string) string { return strings.Replace(backup, "old-", "new-", 1) }
@@ -199,6 +209,9 @@ func (j *Journal) restore(r *run, i int) error {
 		return j.do.syncDir(filepath.Dir(f.Path))
 	}
 	if !missing && s == f.OldSum {
+		if f.InPlace { // what overwrote it may not have come to the owner and the times
+			return j.do.dress(f.Path, f.Old, true)
+		}
 		return nil
 	}
 	old, err := os.ReadFile(filepath.Join(j.runDir(r.ID), f.Backup))

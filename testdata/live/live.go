@@ -273,7 +273,7 @@ http {
 `, servers)
 }
 
-// Server is a server block whose PHP files go to an address; more is put into its PHP location.
+// PHPServer is a server block whose PHP files go to an address; more is put into its PHP location.
 func PHPServer(host, address, more string) string {
 	return fmt.Sprintf(`    server {
         listen unix:@DIR@/http.sock;
