@@ -15,11 +15,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"fpmlint/fix"
 	"fpmlint/lint"
 	"fpmlint/lint/host"
-	"fpmlint/lint/source"
 	"fpmlint/lint/stack"
 	"fpmlint/rules"
+	"fpmlint/testdata/patches"
 )
 
 // extract writes an archive's files below a fresh directory. The entry "flags" is left out;
@@ -76,7 +77,7 @@ func directives(a *txtar.Archive, name string) []string {
 	return out
 }
 
-func load(t *testing.T, a *txtar.Archive, dir string) []*stack.Stack {
+func loadOptions(t *testing.T, a *txtar.Archive, dir string) stack.Options {
 	t.Helper()
 	o := stack.Options{Root: dir}
 	if split := directives(a, "split"); len(split) > 0 {
@@ -88,11 +89,7 @@ func load(t *testing.T, a *txtar.Archive, dir string) []*stack.Stack {
 			readFlags(t, string(f.Data), &o)
 		}
 	}
-	stacks, err := stack.Load(context.Background(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return stacks
+	return o
 }
 
 func readFlags(t *testing.T, text string, o *stack.Options) {
@@ -118,7 +115,11 @@ func readFlags(t *testing.T, text string, o *stack.Options) {
 
 func check(t *testing.T, a *txtar.Archive, dir string, list []lint.Rule) *lint.Result {
 	t.Helper()
-	r, err := lint.Run(context.Background(), load(t, a, dir), list)
+	stacks, err := stack.Load(context.Background(), loadOptions(t, a, dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := lint.Run(context.Background(), stacks, list)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,39 +136,19 @@ func rule(t *testing.T, id string) lint.Rule {
 	return all[i]
 }
 
-// apply writes what the fixes leave, and says how many there were. A fix that overlaps an earlier
-// one waits.
-func apply(t *testing.T, dir string, r *lint.Result) int {
+// apply makes all fixes, hands the diff to the programs that people apply diffs with, and says how
+// many fixes there were.
+func apply(t *testing.T, a *txtar.Archive, dir string, list []lint.Rule) int {
 	t.Helper()
-	perFile := map[*source.File][]source.Edit{}
-	n := 0
-	for _, f := range r.Findings {
-		if f.Fix == nil || slices.ContainsFunc(f.Fix.Edits, func(e source.Edit) bool {
-			return slices.ContainsFunc(perFile[e.Span.File], func(o source.Edit) bool {
-				return e.Span.Start <= o.Span.End && o.Span.Start <= e.Span.End
-			})
-		}) {
-			continue
-		}
-		n++
-		for _, e := range f.Fix.Edits {
-			perFile[e.Span.File] = append(perFile[e.Span.File], e)
-		}
+	plan, err := fix.Make(context.Background(), fix.Options{Load: loadOptions(t, a, dir), Rules: list, Level: lint.Info, Unsafe: true})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for f, edits := range perFile {
-		slices.Reverse(edits) // insertions at one place keep their order when the last is made first
-		slices.SortStableFunc(edits, func(a, b source.Edit) int { return b.Span.Start - a.Span.Start })
-		data := string(f.Data)
-		for _, e := range edits {
-			data = data[:e.Span.Start] + e.NewText + data[e.Span.End:]
-		}
-		name := f.Display
-		if !filepath.IsAbs(name) {
-			t.Fatalf("%s lies below the working directory", name)
-		}
-		write(t, name, []byte(data))
+	patches.Check(t, plan.Changes)
+	for _, c := range plan.Changes {
+		write(t, c.Path, c.New)
 	}
-	return n
+	return len(plan.Applied)
 }
 
 var wanted = regexp.MustCompile(`[#;] want ((?:"(?:[^"\\]|\\.)*" ?)+)`)
@@ -225,7 +206,7 @@ func TestStacks(t *testing.T) {
 			compareFindings(t, dir, result)
 			compareSkips(t, a, result)
 			compareApplicability(t, a, result)
-			compareGolden(t, a, dir, result, list)
+			compareGolden(t, a, dir, list)
 		})
 	}
 }
@@ -275,24 +256,24 @@ func compareApplicability(t *testing.T, a *txtar.Archive, result *lint.Result) {
 	}
 }
 
-func compareGolden(t *testing.T, a *txtar.Archive, dir string, result *lint.Result, list []lint.Rule) {
+func compareGolden(t *testing.T, a *txtar.Archive, dir string, list []lint.Rule) {
 	t.Helper()
-	golden := slices.DeleteFunc(slices.Clone(a.Files), func(f txtar.File) bool { return !strings.HasPrefix(f.Name, "golden/") })
-	if len(golden) == 0 {
-		return
-	}
-	apply(t, dir, result)
-	for _, g := range golden {
-		got, err := os.ReadFile(filepath.Join(dir, strings.TrimPrefix(g.Name, "golden/")))
+	apply(t, a, dir, list)
+	for _, f := range a.Files {
+		name, ok := strings.CutPrefix(f.Name, "golden/")
+		if !ok {
+			continue
+		}
+		got, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := string(g.Data)
-		if slices.Contains(directives(a, "nonl"), strings.TrimPrefix(g.Name, "golden/")) {
+		want := string(f.Data)
+		if slices.Contains(directives(a, "nonl"), name) {
 			want = strings.TrimSuffix(want, "\n")
 		}
 		if diff := cmp.Diff(want, strings.ReplaceAll(string(got), "\r\n", "\n")); diff != "" {
-			t.Errorf("%s after the fix (-want +got):\n%s", g.Name, diff)
+			t.Errorf("%s after the fix (-want +got):\n%s", f.Name, diff)
 		}
 	}
 	for _, f := range check(t, a, dir, list).Findings {
@@ -339,7 +320,7 @@ func TestDocumentation(t *testing.T) {
 			if len(result.Findings) == 0 {
 				t.Fatal("the bad example is not flagged")
 			}
-			if apply(t, dir, result) == 0 {
+			if apply(t, bad, dir, []lint.Rule{r}) == 0 {
 				return
 			}
 			if left := check(t, bad, dir, []lint.Rule{r}).Findings; len(left) > 0 {
