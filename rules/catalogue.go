@@ -35,15 +35,19 @@ var all = []lint.Rule{
 
 	// capacity
 	MaxChildrenMemory,
+	MaxChildrenDefault,
+	ProcessMax,
 
 	// crashes
 	EmergencyRestart,
 	ProcessControlTimeout,
+	XdebugEnabled,
 
 	// time
 	ReadTimeoutZero,
 	LowReadTimeout,
 	TimeoutOrder,
+	UnboundedRequest,
 	ConnectTimeout,
 	EdgeTimeout,
 
@@ -69,6 +73,7 @@ var all = []lint.Rule{
 	PoolRunsAsRoot,
 
 	// observability
+	Slowlog,
 	ErrorLogLevel,
 	UpstreamLog,
 	RequestID,

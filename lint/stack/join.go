@@ -21,6 +21,7 @@ func (s *Stack) Join() {
 	s.listeners = listeners(s)
 	j := &joiner{stack: s, listeners: s.listeners, servers: indexListens(s)}
 	s.findMissingDirs()
+	s.findLogDirs()
 	s.findParamsFiles()
 	for _, c := range s.Nginx {
 		for scope := range c.Scopes {

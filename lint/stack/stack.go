@@ -42,6 +42,9 @@ type Stack struct {
 	// MissingDirs are the directories of pools' sockets that are not there. Only this machine's
 	// are known: a snapshot lacks what is made at boot.
 	MissingDirs map[*fpm.Pool]string
+	// LogDirs are the directories of pools' slow logs, or of their masters' error logs where they
+	// have none, as far as they are there.
+	LogDirs map[*fpm.Pool]string
 	// paramsFiles name the include with the standard parameters for each nginx.
 	paramsFiles map[*nginx.Config]string
 	// wpConfigs are the wp-config.php of server blocks that serve WordPress.
