@@ -36,6 +36,19 @@ func (a *applications) name(server *nginx.Scope) string {
 	return a.names[server]
 }
 
+// behind is the application that answers a hand-off. A proxy_pass may lead anywhere, so that the
+// server's paths tell only where it passes the site's pages at large.
+func (a *applications) behind(h *stack.Handoff) string {
+	if module(h) == "proxy" && !servesPages(h) {
+		return ""
+	}
+	server := h.Scope.Server()
+	if server == nil {
+		server = h.Scope
+	}
+	return a.name(server)
+}
+
 func applicationOf(s *stack.Stack, server *nginx.Scope) string {
 	if s.WPConfig(server) != nil {
 		return "WordPress"

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	_ "embed"
 	"fmt"
+	"slices"
+	"strings"
 
 	"fpmlint/lint"
 	"fpmlint/lint/nginx"
@@ -34,8 +36,9 @@ const (
 func checkLowHeaderBuffer(p *lint.Pass) {
 	apps := applications{stack: p.Stack}
 	var unset groups[*nginx.Scope] // one finding for each site, and one for all that nothing is known of
-	for _, h := range p.Stack.Handoffs {
-		v := h.Scope.Effective("fastcgi_buffer_size")
+	for _, h := range slices.Concat(p.Stack.Handoffs, p.Stack.Proxied) {
+		name := module(h) + "_buffer_size"
+		v := h.Scope.Effective(name)
 		n, err := v.Size()
 		if err != nil || isProbe(h) || !v.IsDefault && n >= safeBuffer {
 			continue
@@ -43,38 +46,43 @@ func checkLowHeaderBuffer(p *lint.Pass) {
 		f := lint.Finding{
 			Span:     v.Span,
 			Handoffs: []*stack.Handoff{h},
-			Help:     "set fastcgi_buffer_size 32k and fastcgi_buffers 16 16k; fastcgi_buffers alone does not help, headers must fit into the one buffer",
+			Help:     fmt.Sprintf("set %[1]s_buffer_size 32k and %[1]s_buffers 16 16k; %[1]s_buffers alone does not help, headers must fit into the one buffer", module(h)),
 			Fix:      headerBufferFix(h, v),
 		}
 		server := cmp.Or(h.Scope.Server(), h.Scope)
-		app := apps.name(server)
+		app := apps.behind(h)
+		if v.IsDefault {
+			f.Span = h.Pass.Span()
+			switch {
+			case app != "":
+				f.Message = fmt.Sprintf("%s is at its default of one page (4k or 8k), and %s sends large headers: a response whose headers do not fit ends in a 502", name, app)
+				addUnset(&unset, server, f)
+			case module(h) == "fastcgi":
+				f.Severity = lint.Info
+				f.Message = name + " is at its default of one page (4k or 8k): a response whose headers do not fit ends in a 502"
+				addUnset(&unset, h.Config.Main, f)
+			}
+			continue
+		}
 		switch {
-		case v.IsDefault && app == "":
-			f.Span = h.Pass.Span()
-			f.Severity = lint.Info
-			f.Message = "fastcgi_buffer_size is at its default of one page (4k or 8k): a response whose headers do not fit ends in a 502"
-			addUnset(&unset, h.Config.Main, f)
-			continue
-		case v.IsDefault:
-			f.Span = h.Pass.Span()
-			f.Message = fmt.Sprintf("fastcgi_buffer_size is at its default of one page (4k or 8k), and %s sends large headers: a response whose headers do not fit ends in a 502", app)
-			addUnset(&unset, server, f)
-			continue
 		case app != "":
-			f.Message = fmt.Sprintf("fastcgi_buffer_size %s, and %s sends large headers: a response whose headers do not fit ends in a 502", v.Text, app)
+			f.Message = fmt.Sprintf("%s %s, and %s sends large headers: a response whose headers do not fit ends in a 502", name, v.Text, app)
 		case n < lowBuffer:
-			f.Message = fmt.Sprintf("fastcgi_buffer_size %s: a response whose headers do not fit ends in a 502", v.Text)
+			f.Message = fmt.Sprintf("%s %s: a response whose headers do not fit ends in a 502", name, v.Text)
 		default:
 			f.Severity = lint.Info
-			f.Message = fmt.Sprintf("fastcgi_buffer_size %s holds common headers; large cookies or policies need 16k or more", v.Text)
+			f.Message = fmt.Sprintf("%s %s holds common headers; large cookies or policies need 16k or more", name, v.Text)
 		}
-		if origin(h, v) && !v.IsDefault {
+		if origin(h, v) {
 			f.Related = []source.Related{{Span: h.Pass.Span(), Message: "in effect for " + h.Scope.Label()}}
 		}
 		p.Report(f)
 	}
 	unset.report(p)
 }
+
+// module is how the names of a hand-off's directives begin: fastcgi, proxy.
+func module(h *stack.Handoff) string { return strings.TrimSuffix(h.Pass.Name, "_pass") }
 
 // addUnset puts a finding about a size that is not set to the others of its level.
 func addUnset(unset *groups[*nginx.Scope], level *nginx.Scope, f lint.Finding) {
@@ -93,30 +101,29 @@ func addUnset(unset *groups[*nginx.Scope], level *nginx.Scope, f lint.Finding) {
 // headerBufferFix raises the buffer where it is set, or at the hand-off where it is not, and the
 // other sizes with it as far as nginx's arithmetic asks for it.
 func headerBufferFix(h *stack.Handoff, v nginx.Value) *lint.Fix {
-	at := h.Scope
+	at, name := h.Scope, module(h)
 	if !v.IsDefault {
 		at = v.Scope
 	}
 	if at.Kind == "if" || at.Kind == "limit_except" {
 		at = at.Parent // buffers are not allowed there
 	}
-	edits := at.SetEdits("fastcgi_buffer_size", "32k")
-	buffers := h.Scope.Effective("fastcgi_buffers")
-	if roomy(buffers) && at.Effective("fastcgi_busy_buffers_size").IsDefault {
-		// 16 x 16k and the like already hold twice the new buffer
-	} else {
-		edits = append(edits, at.SetEdits("fastcgi_buffers", "16 16k")...)
-		for _, name := range []string{"fastcgi_busy_buffers_size", "fastcgi_temp_file_write_size"} {
-			if set := at.Effective(name); !set.IsDefault && set.Scope == at {
-				edits = append(edits, at.SetEdits(name, "64k")...)
-			}
+	edits := at.SetEdits(name+"_buffer_size", "32k")
+	busy := at.Effective(name + "_busy_buffers_size")
+	if !roomy(at.Effective(name+"_buffers")) || !busy.IsDefault {
+		edits = append(edits, at.SetEdits(name+"_buffers", "16 16k")...)
+	}
+	for _, size := range []string{"_busy_buffers_size", "_temp_file_write_size"} {
+		if !at.Effective(name + size).IsDefault {
+			edits = append(edits, at.SetEdits(name+size, "64k")...)
 		}
 	}
+	limit, err := at.Effective(name + "_max_temp_file_size").Size()
 	edits = mergeInserts(edits)
-	if !allEditable(edits) || !buffersHold(at) {
+	if err != nil || limit > 0 && limit < 32<<10 || !allEditable(edits) || !buffersHold(at, name) {
 		return nil
 	}
-	return &lint.Fix{Safe: true, Description: "fastcgi_buffer_size 32k with buffers to match", Edits: edits}
+	return &lint.Fix{Safe: true, Description: name + "_buffer_size 32k with buffers to match", Edits: edits}
 }
 
 func allEditable(edits []source.Edit) bool {
@@ -139,14 +146,14 @@ func roomy(v nginx.Value) bool {
 
 // buffersHold says whether no level below sets a part of the arithmetic for itself: there the
 // new values could contradict the old ones.
-func buffersHold(s *nginx.Scope) bool {
+func buffersHold(s *nginx.Scope, module string) bool {
 	for _, c := range s.Children {
-		for _, name := range []string{"fastcgi_buffer_size", "fastcgi_buffers", "fastcgi_busy_buffers_size", "fastcgi_temp_file_write_size", "fastcgi_max_temp_file_size"} {
-			if c.Find(name) != nil {
+		for _, name := range []string{"_buffer_size", "_buffers", "_busy_buffers_size", "_temp_file_write_size", "_max_temp_file_size"} {
+			if c.Find(module+name) != nil {
 				return false
 			}
 		}
-		if !buffersHold(c) {
+		if !buffersHold(c, module) {
 			return false
 		}
 	}

@@ -3,6 +3,7 @@ package rules
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"fpmlint/lint"
@@ -29,15 +30,20 @@ var LowReadTimeout = lint.Rule{
 }
 
 func checkLowReadTimeout(p *lint.Pass) {
-	for _, h := range p.Stack.Handoffs {
-		v := h.Scope.Effective("fastcgi_read_timeout")
+	apps := applications{stack: p.Stack}
+	for _, h := range slices.Concat(p.Stack.Handoffs, p.Stack.Proxied) {
+		name := module(h) + "_read_timeout"
+		v := h.Scope.Effective(name)
 		d, err := v.Duration()
 		if v.IsDefault || err != nil || d >= p.Duration("min") || d == 0 || isProbe(h) {
 			continue
 		}
+		if module(h) == "proxy" && apps.behind(h) != "WordPress" {
+			continue
+		}
 		f := lint.Finding{
-			Message:  fmt.Sprintf("fastcgi_read_timeout %s: a request that PHP answers later than that ends in a 504", v.Text),
-			Help:     "set fastcgi_read_timeout 60s, nginx's default, unless every page must answer faster",
+			Message:  fmt.Sprintf("%s %s: a request that PHP answers later than that ends in a 504", name, v.Text),
+			Help:     "set " + name + " 60s, nginx's default, unless every page must answer faster",
 			Span:     v.Span,
 			Handoffs: []*stack.Handoff{h},
 		}
@@ -46,7 +52,7 @@ func checkLowReadTimeout(p *lint.Pass) {
 		}
 		if editable(v.Statement.Src) {
 			at := v.Statement.ArgSpan(0)
-			f.Fix = &lint.Fix{Description: "fastcgi_read_timeout 60s", Edits: []source.Edit{{Span: at, NewText: requote(at, "60s")}}}
+			f.Fix = &lint.Fix{Description: name + " 60s", Edits: []source.Edit{{Span: at, NewText: requote(at, "60s")}}}
 		}
 		p.Report(f)
 	}
