@@ -31,6 +31,9 @@ var all = []lint.Rule{
 	ProxyUnreachable,
 	ProxyPassToFPM,
 	LocalhostDualStack,
+	MaxFailsBlackout,
+	NextUpstream,
+	UpstreamDNSPinned,
 	VariablePassNoResolver,
 
 	// capacity

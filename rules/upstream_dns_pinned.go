@@ -1,0 +1,39 @@
+package rules
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"fpmlint/lint"
+)
+
+//go:embed upstream-dns-pinned.md
+var upstreamDNSPinnedDoc string
+
+// UpstreamDNSPinned reports host names that nginx looks up once.
+var UpstreamDNSPinned = lint.Rule{
+	ID:       "upstream-dns-pinned",
+	Severity: lint.Info,
+	Family:   "connectivity",
+	Summary:  "a host name is looked up once, when nginx starts",
+	Doc:      upstreamDNSPinnedDoc,
+	Check:    checkUpstreamDNSPinned,
+}
+
+func checkUpstreamDNSPinned(p *lint.Pass) {
+	for h := range p.Stack.All {
+		for _, b := range h.Backends {
+			name := b.Address.Host
+			switch {
+			case b.Err != nil || b.Address.IsUnix() || !isHostName(name) || atRuntime(h) && b.Upstream == nil:
+			case name == "localhost" || strings.HasSuffix(name, ".localhost") || len(p.Stack.NginxHost.Addresses(name)) > 0:
+			case b.Server != nil && (b.Server.Resolve || b.Server.Down):
+			case b.Upstream == nil && h.Config.Upstream(name) != nil: // upstream-unresolvable's
+			default:
+				p.Report(passFinding(h, b, fmt.Sprintf("nginx looks %s up once, when it starts or reloads: it does not start while the name is unknown, and keeps the address when it changes", name),
+					"reload nginx when the address changes, as after a container was made anew; a server's option resolve (nginx 1.27.3 and later, with zone and resolver) follows it"))
+			}
+		}
+	}
+}
