@@ -282,7 +282,7 @@ func (f *fixRun) confirm() (bool, error) {
 	if f.c.Bool("yes") || f.json || !ok || !term.IsTerminal(int(in.Fd())) {
 		return true, nil
 	}
-	fmt.Fprintf(f.c.App.ErrWriter, "Make this change to %d files? [y/N] ", len(f.plan.Changes)) //nolint:errcheck // the answer shows
+	fmt.Fprintf(f.c.App.ErrWriter, "Make this change to %s? [y/N] ", count(len(f.plan.Changes), "file", "files")) //nolint:errcheck // the answer shows
 	var answer string
 	if _, err := fmt.Fscanln(in, &answer); err != nil {
 		return false, nil //nolint:nilerr // no answer is no
@@ -309,14 +309,14 @@ func (f *fixRun) end(outcome string, err error) error {
 	remaining := f.plan.Remaining(f.level)
 	switch outcome {
 	case "applied":
-		f.say("%d fixes applied to %d files (fpmlint rollback %s takes them back)", len(f.plan.Applied), len(f.plan.Changes), f.run)
+		f.say("%s applied to %s; fpmlint rollback %s takes it back", count(len(f.plan.Applied), "fix", "fixes"), count(len(f.plan.Changes), "file", "files"), f.run)
 	case "nothing to fix":
 		f.say("nothing to fix")
 	case "planned":
-		f.say("%d fixes in %d files; fpmlint fix --write makes the change, --reload also reloads and verifies", len(f.plan.Applied), len(f.plan.Changes))
+		f.say("%s in %s; fpmlint fix --write makes the change, --reload also reloads and verifies", count(len(f.plan.Applied), "fix", "fixes"), count(len(f.plan.Changes), "file", "files"))
 	}
 	if len(remaining) > 0 {
-		f.say("%d findings remain that have no fix to make here:", len(remaining))
+		f.say("%s:", count(len(remaining), "finding remains", "findings remain"))
 		for _, r := range remaining {
 			at := ""
 			if !r.Span.IsZero() {
@@ -338,6 +338,14 @@ func (f *fixRun) end(outcome string, err error) error {
 		return exitError(exitFindings)
 	}
 	return nil
+}
+
+// count is a number with its noun.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 type fixFinding struct {
