@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
@@ -12,8 +13,11 @@ func versionCommand() *cli.Command {
 		Name:  "version",
 		Usage: "print the version",
 		Action: func(c *cli.Context) error {
-			info, _ := debug.ReadBuildInfo()
-			_, err := fmt.Fprintf(c.App.Writer, "fpmlint %s, built with %s\n", version(), info.GoVersion)
+			line := "fpmlint " + version()
+			if r := revision(); r != "" {
+				line += ", commit " + r
+			}
+			_, err := fmt.Fprintf(c.App.Writer, "%s, built with %s\n", line, runtime.Version())
 			return err
 		},
 	}
@@ -28,10 +32,22 @@ func version() string {
 	if v := info.Main.Version; v != "" && v != "(devel)" {
 		return v
 	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value[:min(12, len(s.Value))]
-		}
+	if r := revision(); r != "" {
+		return r[:min(12, len(r))]
 	}
 	return "devel"
+}
+
+// revision is the commit that the program was built from, "" where the build did not see it.
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
 }

@@ -30,11 +30,8 @@ func Detect(data []byte) bool {
 		}
 		return true
 	})
-	if !found && !(daemon && listen) || problems > entries {
-		return false
-	}
 	_, template := TemplateMark(source.NewFile("", data))
-	return !template
+	return (found || daemon && listen) && problems <= entries && !template
 }
 
 // telling says whether only FPM's files have such an entry.
