@@ -6,13 +6,14 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"fpmlint/lint/logs"
 	"fpmlint/rules"
 )
 
 func explainCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "explain",
-		Usage:     "print a rule's documentation",
+		Usage:     "print the documentation of a rule, or of a cause that diagnose names",
 		ArgsUsage: "RULE",
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
@@ -25,6 +26,13 @@ func explainCommand() *cli.Command {
 					return err
 				}
 				ids = append(ids, r.ID)
+			}
+			for _, cause := range logs.Causes() {
+				if cause.ID == c.Args().First() {
+					_, err := fmt.Fprint(c.App.Writer, cause.Page())
+					return err
+				}
+				ids = append(ids, cause.ID)
 			}
 			return fmt.Errorf("unknown rule %q%s", c.Args().First(), didYouMean(c.Args().First(), ids))
 		},
