@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"fpmlint/testdata/live"
@@ -193,4 +194,37 @@ func TestFixSparesRunningRequests(t *testing.T) {
 		t.Errorf("the running request ends with %d", status)
 	}
 	wantStatus(t, s, "bad.test", "/index.php", 200)
+}
+
+// TestRollbackLive takes a verified run back: files, the live socket, and what the daemons run with.
+func TestRollbackLive(t *testing.T) {
+	s := live.Start(t, permissions())
+	before := state(t, s)
+	wantStatus(t, s, "bad.test", "/index.php", 502)
+	if code, out := fixed(t, s, "--reload"); code != 0 {
+		t.Fatalf("exit code %d\n%s", code, out)
+	}
+	wantStatus(t, s, "bad.test", "/index.php", 200)
+	rollback := func(flags ...string) string {
+		t.Helper()
+		out, err := exec.Command("fpmlint", append([]string{"rollback", "--state-dir", s.Path("state")}, flags...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return string(out)
+	}
+	if out := rollback("--list"); !strings.Contains(out, "done") || !strings.Contains(out, "8.2/pool.d/www.conf") {
+		t.Errorf("the list is\n%s", out)
+	}
+	if out := rollback("--reload"); !strings.Contains(out, "was rolled back") || !strings.Contains(out, "ok      reload PHP-FPM") {
+		t.Errorf("rollback says\n%s", out)
+	}
+	if diff := cmp.Diff(before, state(t, s)); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
+	}
+	wantStatus(t, s, "bad.test", "/index.php", 502)
+	wantStatus(t, s, "good.test", "/index.php", 200)
+	if out := rollback("--list"); !strings.Contains(out, "rolled back") {
+		t.Errorf("the list is\n%s", out)
+	}
 }
