@@ -77,25 +77,36 @@ func Prepare(t *testing.T, archive string) *Server {
 	return s
 }
 
-// Programs finds nginx and php-fpm, and skips the test where one is missing or where it does not
-// run as root.
+// Programs finds nginx and php-fpm. Where one is missing, or where it does not run as root, the test
+// is skipped, or fails where FPMLINT_LIVE=required says that nothing may be missing.
 func Programs(t *testing.T) (nginx, php string) {
 	t.Helper()
-	nginx, err := exec.LookPath("nginx")
-	if err != nil {
-		t.Skip("nginx is not installed")
+	lack := t.Skipf
+	if os.Getenv("FPMLINT_LIVE") == "required" {
+		lack = t.Fatalf
 	}
-	if php, err = exec.LookPath("php-fpm"); err != nil {
-		found, _ := filepath.Glob("/usr/sbin/php-fpm[0-9]*") // the pattern is well formed
-		if len(found) == 0 {
-			t.Skip("php-fpm is not installed")
-		}
-		php = found[len(found)-1]
+	if nginx = find("nginx"); nginx == "" {
+		lack("nginx is not installed")
+	}
+	if php = find("php-fpm"); php == "" {
+		lack("php-fpm is not installed")
 	}
 	if os.Getuid() != 0 {
-		t.Skip("nginx and php-fpm need root to change their users")
+		lack("nginx and php-fpm need root to change their users")
 	}
 	return nginx, php
+}
+
+// find looks for a daemon, with or without a version in its name.
+func find(name string) string {
+	if found, err := exec.LookPath(name); err == nil {
+		return found
+	}
+	found, _ := filepath.Glob("/usr/sbin/" + name + "*") // the pattern is well formed
+	if len(found) == 0 {
+		return ""
+	}
+	return found[len(found)-1]
 }
 
 // FPMConfs are the FPM main files.
