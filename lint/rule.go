@@ -28,6 +28,9 @@ type Rule struct {
 	Forced Severity
 	// Check looks at one stack. It must not keep state between calls: stacks are checked in parallel.
 	Check func(*Pass)
+	// CheckSuppressions, which stands in place of Check, looks at a comment that suppresses
+	// findings, once all other rules have run.
+	CheckSuppressions func(*Pass, *Suppression)
 
 	values map[string]any
 }

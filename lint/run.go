@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,6 +21,9 @@ type Result struct {
 	Skipped  []Skip
 	// Suppressed counts the findings that a comment or the policy file takes away.
 	Suppressed int
+	// Known counts the findings of the baseline, Stale are its entries that are found no more.
+	Known int
+	Stale []Known
 }
 
 // Suppress takes findings away.
@@ -52,7 +56,9 @@ func Run(ctx context.Context, stacks []*stack.Stack, rules []Rule) (*Result, err
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			p.Rule.Check(p)
+			if p.Rule.Check != nil {
+				p.Rule.Check(p)
+			}
 			return nil
 		})
 	}
@@ -69,7 +75,14 @@ func Run(ctx context.Context, stacks []*stack.Stack, rules []Rule) (*Result, err
 		r.Findings = append(r.Findings, found...)
 		r.Skipped = append(r.Skipped, passes[i].skips...)
 	}
-	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+	sortFindings(r.Findings)
+	fingerprint(r.Findings)
+	r.suppress(rules, time.Now())
+	return r, nil
+}
+
+func sortFindings(list []Finding) {
+	slices.SortStableFunc(list, func(a, b Finding) int {
 		return cmp.Or(
 			cmp.Compare(display(a.Span), display(b.Span)),
 			cmp.Compare(a.Span.Start, b.Span.Start),
@@ -77,8 +90,6 @@ func Run(ctx context.Context, stacks []*stack.Stack, rules []Rule) (*Result, err
 			cmp.Compare(a.Message, b.Message),
 		)
 	})
-	fingerprint(r.Findings)
-	return r, nil
 }
 
 func display(s source.Span) string {

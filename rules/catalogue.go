@@ -86,6 +86,9 @@ var all = []lint.Rule{
 	CacheStampede,
 	AdminAjaxShared,
 	WPCronWeb,
+
+	// policy
+	UnusedSuppression,
 }
 
 // All returns the rules in catalogue order.

@@ -126,6 +126,18 @@ func check(t *testing.T, a *txtar.Archive, dir string, list []lint.Rule) *lint.R
 	return r
 }
 
+// listed are a rule and those that an archive's line "rules:" names.
+func listed(t *testing.T, a *txtar.Archive, first lint.Rule) []lint.Rule {
+	t.Helper()
+	list := []lint.Rule{first}
+	for _, more := range directives(a, "rules") {
+		for _, id := range strings.Fields(more) {
+			list = append(list, rule(t, id))
+		}
+	}
+	return list
+}
+
 func rule(t *testing.T, id string) lint.Rule {
 	t.Helper()
 	all := rules.All()
@@ -195,12 +207,7 @@ func TestStacks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			list := []lint.Rule{rule(t, id)}
-			for _, more := range directives(a, "rules") {
-				for _, r := range strings.Fields(more) {
-					list = append(list, rule(t, r))
-				}
-			}
+			list := listed(t, a, rule(t, id))
 			dir := extract(t, a)
 			result := check(t, a, dir, list)
 			compareFindings(t, dir, result)
@@ -312,18 +319,19 @@ func TestDocumentation(t *testing.T) {
 				t.Fatalf("%d examples, want a bad and a good one", len(examples))
 			}
 			bad, good := txtar.Parse([]byte(examples[0][1])), txtar.Parse([]byte(examples[1][1]))
-			if f := check(t, good, extract(t, good), []lint.Rule{r}).Findings; len(f) > 0 {
+			list := listed(t, bad, r)
+			if f := check(t, good, extract(t, good), list).Findings; len(f) > 0 {
 				t.Errorf("the good example is flagged: %s", f[0].Message)
 			}
 			dir := extract(t, bad)
-			result := check(t, bad, dir, []lint.Rule{r})
+			result := check(t, bad, dir, list)
 			if len(result.Findings) == 0 {
 				t.Fatal("the bad example is not flagged")
 			}
 			if apply(t, bad, dir, []lint.Rule{r}) == 0 {
 				return
 			}
-			if left := check(t, bad, dir, []lint.Rule{r}).Findings; len(left) > 0 {
+			if left := check(t, bad, dir, list).Findings; len(left) > 0 {
 				t.Errorf("the fix leaves: %s", left[0].Message)
 			}
 			for _, f := range good.Files {
@@ -348,7 +356,7 @@ func TestCatalogue(t *testing.T) {
 	ids := []string{"README.md"}
 	for _, r := range rules.All() {
 		ids = append(ids, r.ID+".md")
-		if r.Severity < lint.Info || r.Severity > lint.Error || r.Family == "" || r.Summary == "" || r.Check == nil {
+		if r.Severity < lint.Info || r.Severity > lint.Error || r.Family == "" || r.Summary == "" || (r.Check == nil) == (r.CheckSuppressions == nil) {
 			t.Errorf("%s is incomplete", r.ID)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -38,6 +39,7 @@ func selectFlags() []cli.Flag {
 		&cli.StringFlag{Name: "select", Category: selecting, Usage: "only these `RULE,...`"},
 		&cli.StringFlag{Name: "ignore", Category: selecting, Usage: "not these `RULE,...`"},
 		&cli.StringFlag{Name: "config", Category: selecting, Usage: "the policy `FILE` (default: .fpmlint.yaml, looked for upwards from the working directory)"},
+		&cli.StringFlag{Name: "baseline", Category: selecting, Usage: "leave the findings of `FILE` out, which --write-baseline of lint wrote"},
 	}
 }
 
@@ -48,6 +50,8 @@ type job struct {
 	// stacks are what is loaded.
 	stacks []stack.Options
 	policy *config.Policy
+	// baseline is nil where none is given.
+	baseline *lint.Baseline
 }
 
 // newJob reads the flags and arguments of a command that lints, and the policy file.
@@ -70,7 +74,13 @@ func newJob(c *cli.Context) (*job, error) {
 			selected = append(selected, r.ID)
 		}
 	}
-	return &job{rules: policy.Rules(chosen, selected), stacks: loads(load, policy), policy: policy}, nil
+	j := &job{rules: policy.Rules(chosen, selected), stacks: loads(load, policy), policy: policy}
+	if name := cmp.Or(c.String("baseline"), policy.Baseline); name != "" && c.String("write-baseline") == "" {
+		if j.baseline, err = lint.ReadBaseline(name); err != nil {
+			return nil, fmt.Errorf("--baseline: %w", err)
+		}
+	}
+	return j, nil
 }
 
 // readPolicy reads the policy file that was named, else the one that is found.
@@ -121,6 +131,9 @@ func (j *job) run(ctx context.Context, overlay source.Overlay) (*lint.Result, er
 		return nil, err
 	}
 	r.Suppress(func(f *lint.Finding) bool { return !f.Span.IsZero() && j.policy.Ignored(f.Span.File) })
+	if j.baseline != nil {
+		r.Know(j.baseline, j.rules)
+	}
 	return r, nil
 }
 

@@ -64,6 +64,9 @@ func Template(dir string, found []*stack.Stack) string {
 #     options:
 #       min: 10s
 
+# Findings that are known, so that new ones only fail: fpmlint lint --write-baseline FILE writes them.
+# baseline: fpmlint-baseline.json
+
 # Files in which findings do not count.
 # ignore:
 #   - tests/**

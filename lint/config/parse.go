@@ -83,9 +83,10 @@ func (p *Policy) parse(data []byte, all []lint.Rule) error {
 
 func (p *Policy) read(r *reader, body ast.Node, all []lint.Rule) {
 	r.mapping(body, fields{
-		"fail-on": func(n ast.Node) { p.FailOn = r.word(n, failOns) },
-		"ignore":  func(n ast.Node) { p.ignore = r.patterns(n) },
-		"rules":   func(n ast.Node) { p.rules = r.rules(n, all) },
+		"fail-on":  func(n ast.Node) { p.FailOn = r.word(n, failOns) },
+		"baseline": func(n ast.Node) { p.Baseline = p.relative(r.text(n)) },
+		"ignore":   func(n ast.Node) { p.ignore = r.patterns(n) },
+		"rules":    func(n ast.Node) { p.rules = r.rules(n, all) },
 		"stacks": func(n ast.Node) {
 			names := map[string]bool{}
 			for _, item := range r.list(n) {

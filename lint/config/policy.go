@@ -31,6 +31,8 @@ type Policy struct {
 	File, Dir string
 	// FailOn is the severity from which findings fail a run, or "never"; "" where it is not set.
 	FailOn string
+	// Baseline is the file of known findings, named from the working directory; "" for none.
+	Baseline string
 	// Facts are those of the host of all stacks.
 	Facts Facts
 	// Stacks are what is linted where the command line names nothing.
@@ -153,12 +155,7 @@ func (p *Policy) Ignored(f *source.File) bool {
 
 // Options turns a stack into what is to be loaded. Facts of the stack go before those of the policy.
 func (p *Policy) Options(s Stack) stack.Options {
-	at := func(name string) string {
-		if name == "" || filepath.IsAbs(name) {
-			return name
-		}
-		return p.relative(name)
-	}
+	at := p.relative
 	all := func(names []string) []string {
 		var out []string
 		for _, n := range names {
@@ -182,6 +179,9 @@ func (p *Policy) Options(s Stack) stack.Options {
 
 // relative names a path of the policy file from the working directory, so that reports name it so.
 func (p *Policy) relative(name string) string {
+	if name == "" || filepath.IsAbs(name) {
+		return name
+	}
 	full := filepath.Join(p.Dir, name)
 	wd, err := os.Getwd()
 	if err != nil {

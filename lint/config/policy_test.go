@@ -30,6 +30,7 @@ func read(t *testing.T, text string) (*config.Policy, error) {
 }
 
 const full = `fail-on: never
+baseline: known.json
 ram: 2G
 ignore: [tests/, "*.bak"]
 rules:
@@ -55,7 +56,7 @@ func TestPolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.FailOn != "never" || len(p.Stacks) != 2 {
+	if p.FailOn != "never" || p.Baseline != "known.json" || len(p.Stacks) != 2 {
 		t.Errorf("%+v", p)
 	}
 	want := []stack.Options{{
@@ -109,7 +110,7 @@ func TestFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"fail-on: warnin":                `1:10: "warnin" is none of error, warning, info, never; did you mean "warning"?`,
 		"\nruls: {}":                     `2:1: unknown key "ruls"; did you mean "rules"?`,
-		"zzzzzz: 1":                      `1:1: unknown key "zzzzzz"; known here: fail-on, ignore, ram, reserve, rules, stacks, worker-rss`,
+		"zzzzzz: 1":                      `1:1: unknown key "zzzzzz"; known here: baseline, fail-on, ignore, ram, reserve, rules, stacks, worker-rss`,
 		"rules:\n  timeout-ordre: off":   `2:3: unknown rule "timeout-ordre"; did you mean "timeout-order"?`,
 		"rules:\n  timeout-order: of":    `2:18: "of" is none of off, error, warning, info; did you mean "off"?`,
 		"rules:\n  timeout-order: [off]": `2:18: want keys with values, have a list`,

@@ -48,7 +48,8 @@ func Schema(all []lint.Rule) ([]byte, error) {
 		"type":                 []string{"object", "null"},
 		"additionalProperties": false,
 		"properties": object{
-			"fail-on": object{"description": "The severity from which findings make fpmlint lint exit with 1.", "enum": failOns},
+			"fail-on":  object{"description": "The severity from which findings make fpmlint lint exit with 1.", "enum": failOns},
+			"baseline": text("The file of known findings, which fpmlint lint --write-baseline wrote."),
 			"ignore": object{
 				"description": "Patterns of files in which findings do not count, such as tests/**.",
 				"type":        []string{"array", "null"}, "items": object{"type": "string", "minLength": 1},

@@ -27,7 +27,7 @@ const (
 // Detect tells nginx files from others by the statements at their top level. A file in which
 // a fault stands before the first telling statement is none.
 func Detect(data []byte) Kind {
-	statements, _ := scan(&source.File{Data: data})
+	statements, _, _ := scan(&source.File{Data: data})
 	best := KindNone
 	for _, s := range statements {
 		kind := KindNone
@@ -76,7 +76,7 @@ var directiveName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 // Plausible says whether a file that somebody calls nginx's may be a list of directives for inside
 // a block, such as fastcgi_params: it has no fault, and some of its directives are nginx's own.
 func Plausible(data []byte) bool {
-	statements, problems := scan(&source.File{Data: data})
+	statements, _, problems := scan(&source.File{Data: data})
 	if len(problems) > 0 {
 		return false
 	}

@@ -12,6 +12,8 @@ type File struct {
 	Statements []*Statement
 	// Problems are what nginx's grammar refuses. Statements before the fault are kept.
 	Problems []source.Problem
+	// Marks are the comments that begin with fpmlint:.
+	Marks []source.Span
 
 	pairing sync.Once
 	differs string
@@ -20,7 +22,7 @@ type File struct {
 // Parse reads a file by nginx's grammar. It never fails: what is wrong is in Problems.
 func Parse(f *source.File) *File {
 	out := &File{Source: f}
-	out.Statements, out.Problems = scan(f)
+	out.Statements, out.Marks, out.Problems = scan(f)
 	found, structural := check(out.Statements)
 	if structural {
 		out.Problems = nil // a brace too many or too few: what follows from it says nothing new

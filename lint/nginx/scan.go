@@ -25,6 +25,7 @@ type scanner struct {
 
 	args     []Arg       // chunk from which statements take their arguments
 	pool     []Statement // chunk from which statements are taken
+	marks    []source.Span
 	problems []source.Problem
 }
 
@@ -40,7 +41,7 @@ const (
 )
 
 // scan reads a whole file. On a fault it keeps what stands before it.
-func scan(f *source.File) (statements []*Statement, problems []source.Problem) {
+func scan(f *source.File) (statements []*Statement, marks []source.Span, problems []source.Problem) {
 	s := &scanner{src: f, text: string(f.Data)}
 	type level struct {
 		block *Statement
@@ -111,7 +112,7 @@ func scan(f *source.File) (statements []*Statement, problems []source.Problem) {
 		stack[i].block.Block = stack[i].list
 		stack[i].block.End = int32(min(s.pos, len(s.text)))
 	}
-	return stack[0].list, s.problems
+	return stack[0].list, s.marks, s.problems
 }
 
 func (s *scanner) problem(kind source.Kind, start, end int, format string, args ...any) {
@@ -168,8 +169,10 @@ func (s *scanner) words() (words []Arg, t terminator, at int) {
 			s.pos++
 			return words, closing, s.pos - 1
 		case '#':
-			if !s.comment() {
-				return words, failed, s.pos
+			from := s.pos
+			s.comment()
+			if text := s.text[from:s.pos]; strings.HasPrefix(strings.TrimLeft(text, "# \t"), "fpmlint:") {
+				s.marks = append(s.marks, s.src.Span(from, from+len(strings.TrimRight(text, "\r"))))
 			}
 			continue
 		case '"', '\'':
@@ -186,15 +189,13 @@ func (s *scanner) words() (words []Arg, t terminator, at int) {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
-// comment skips to the end of the line. nginx keeps a comment in its token buffer, so a long one
-// is refused like a long parameter.
-func (s *scanner) comment() bool {
+// comment skips to the end of the line.
+func (s *scanner) comment() {
 	n := strings.IndexByte(s.text[s.pos:], '\n')
 	if n < 0 {
 		n = len(s.text) - s.pos
 	}
 	s.pos += n
-	return true
 }
 
 // quoted reads a token in quotes, with the space, ';', '{' or ')' that must follow.

@@ -18,7 +18,11 @@ type Options struct {
 	Color bool
 	// Quiet leaves the summary of a text out.
 	Quiet bool
-	Tool  Tool
+	// Width is that of the terminal in columns, in which text is broken into lines; 0 breaks nothing.
+	Width int
+	// Fix is the command line that would fix what was linted; "" where nothing can be fixed there.
+	Fix  string
+	Tool Tool
 	// Rules are those that ran, for formats that list them.
 	Rules []lint.Rule
 }

@@ -367,3 +367,50 @@ func TestWriteErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestWidth breaks text to the terminal's width; words that are longer stay whole.
+func TestWidth(t *testing.T) {
+	r := example(t)
+	for _, width := range []int{40, 60, 100} {
+		var b bytes.Buffer
+		if err := report.Text(&b, r, report.Options{Width: width, Fix: "fpmlint fix x"}); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(b.String()) {
+			line = strings.TrimRight(line, "\n")
+			longest := 0
+			for _, w := range strings.Fields(line) {
+				longest = max(longest, utf8.RuneCountInString(w))
+			}
+			code := strings.Contains(line, "|") || strings.Contains(line, ": ..") || strings.Contains(line, "-->") || strings.Contains(line, ":::")
+			if n := utf8.RuneCountInString(line); n > width && longest < width/2 && !code && !strings.HasPrefix(line, "checked") && !strings.HasPrefix(line, "next") {
+				t.Errorf("width %d: %d columns: %s", width, n, line)
+			}
+		}
+	}
+}
+
+// TestNext counts what fix can mend: files on disk, by level and safety.
+func TestNext(t *testing.T) {
+	disk := source.NewFile("a", []byte("a b"))
+	disk.Disk = "/a"
+	memory := source.NewFile("b", []byte("a b"))
+	finding := func(f *source.File, s lint.Severity, safe bool) lint.Finding {
+		return lint.Finding{Rule: "r", Severity: s, Message: "m", Span: f.Span(0, 1), Fix: &lint.Fix{Safe: safe, Edits: []source.Edit{{Span: f.Span(0, 1)}}}}
+	}
+	for want, list := range map[string][]lint.Finding{
+		"next: fpmlint fix x would mend 1 of 3; with --level info 1 more; with --unsafe 1 more\n": {
+			finding(disk, lint.Error, true), finding(disk, lint.Info, true), finding(disk, lint.Error, false),
+		},
+		"next: fpmlint explain r says what to do\n": {finding(memory, lint.Error, true)},
+		"PHP-FPM\n": {},
+	} {
+		var b bytes.Buffer
+		if err := report.Text(&b, &lint.Result{Findings: list}, report.Options{Fix: "fpmlint fix x"}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(b.String(), want) {
+			t.Errorf("no %q at the end of\n%s", want, b.String())
+		}
+	}
+}

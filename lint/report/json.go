@@ -19,7 +19,33 @@ type document struct {
 	Stacks   []stackJS `json:"stacks"`
 	Findings []finding `json:"findings"`
 	Skipped  []skip    `json:"skipped"`
+	Stale    []known   `json:"staleBaseline"`
 	Summary  summary   `json:"summary"`
+}
+
+// known is an entry of a baseline.
+type known struct {
+	Fingerprint string `json:"fingerprint"`
+	Rule        string `json:"rule"`
+	File        string `json:"file"`
+	Message     string `json:"message"`
+}
+
+func knownJS(list []lint.Known) []known {
+	out := make([]known, 0, len(list))
+	for _, k := range list {
+		out = append(out, known{k.Fingerprint, k.Rule, valid(k.File), valid(k.Message)})
+	}
+	return out
+}
+
+// Baseline prints a baseline, which lint.ReadBaseline reads, with text that a review of changes can
+// show.
+func Baseline(w io.Writer, b *lint.Baseline) error {
+	return encode(w, struct {
+		Version  int     `json:"version"`
+		Findings []known `json:"findings"`
+	}{b.Version, knownJS(b.Findings)})
 }
 
 type stackJS struct {
@@ -93,7 +119,10 @@ func JSON(w io.Writer, r *lint.Result, tool Tool) error {
 	d := document{
 		Version: 1, Tool: tool,
 		Stacks: []stackJS{}, Findings: make([]finding, 0, len(r.Findings)), Skipped: []skip{},
-		Summary: summary{Error: r.Count(lint.Error), Warning: r.Count(lint.Warning), Info: r.Count(lint.Info), Suppressed: r.Suppressed},
+		Stale: knownJS(r.Stale), Summary: summary{
+			Error: r.Count(lint.Error), Warning: r.Count(lint.Warning), Info: r.Count(lint.Info),
+			Suppressed: r.Suppressed, Baseline: r.Known,
+		},
 	}
 	for _, s := range r.Stacks {
 		js := stackJS{Name: valid(s.Name), Root: valid(s.RootName), Handoffs: len(s.Handoffs), Pools: len(s.Pools())}

@@ -2,8 +2,10 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -14,12 +16,16 @@ import (
 	"fpmlint/lint/source"
 )
 
-// maxLine is the number of bytes of a source line that are shown around a span.
-const maxLine = 120
+// maxLine is the number of bytes of a source line that are shown around a span, minLine that on
+// a narrow terminal.
+const (
+	maxLine = 120
+	minLine = 30
+)
 
 // Text prints findings with the lines they are about, then a summary.
 func Text(w io.Writer, r *lint.Result, o Options) error {
-	t := &text{w: bufio.NewWriter(w), explained: map[string]bool{}}
+	t := &text{w: bufio.NewWriter(w), width: o.Width, explained: map[string]bool{}}
 	t.bold, t.dim = t.style(o, color.Bold), t.style(o, color.FgBlue)
 	t.severity = map[lint.Severity]func(string) string{
 		lint.Error:   t.style(o, color.FgRed, color.Bold),
@@ -27,16 +33,21 @@ func Text(w io.Writer, r *lint.Result, o Options) error {
 		lint.Info:    t.style(o, color.FgCyan, color.Bold),
 	}
 	for i := range r.Findings {
+		if f := &r.Findings[i]; i == 0 || placeOf(f.Span).file != placeOf(r.Findings[i-1].Span).file {
+			t.file(r.Findings[i:])
+		}
 		t.finding(&r.Findings[i])
 	}
 	if !o.Quiet {
 		t.summary(r)
+		t.next(r, o)
 	}
 	return t.w.Flush()
 }
 
 type text struct {
 	w         *bufio.Writer
+	width     int
 	bold, dim func(string) string
 	severity  map[lint.Severity]func(string) string
 	explained map[string]bool
@@ -56,9 +67,42 @@ func (t *text) line(format string, args ...any) {
 	fmt.Fprintf(t.w, format+"\n", args...) //nolint:errcheck // bufio keeps the error
 }
 
+// prose prints a text behind a head that takes some columns, broken to the width and indented.
+func (t *text) prose(head string, used, indent int, text string, paint func(string) string) {
+	for i, l := range wrap(Escape(text), t.width, used, indent) {
+		if i > 0 {
+			head = strings.Repeat(" ", indent)
+		}
+		t.line("%s%s", head, paint(l))
+	}
+}
+
+func unpainted(s string) string { return s }
+
+// file heads the findings of a file, which are the first of the list.
+func (t *text) file(list []lint.Finding) {
+	name := placeOf(list[0].Span).file
+	numbers := map[lint.Severity]int{}
+	for i := range list {
+		if placeOf(list[i].Span).file != name {
+			break
+		}
+		numbers[list[i].Severity]++
+	}
+	var parts []string
+	for _, s := range []lint.Severity{lint.Error, lint.Warning, lint.Info} {
+		if n := numbers[s]; n > 0 {
+			parts = append(parts, count(n, s.String()))
+		}
+	}
+	t.line("%s: %s", t.bold(cmp.Or(Escape(name), "no file")), strings.Join(parts, ", "))
+	t.line("")
+}
+
 func (t *text) finding(f *lint.Finding) {
 	paint := t.severity[f.Severity]
-	t.line("%s: %s", paint(fmt.Sprintf("%s[%s]", f.Severity, f.Rule)), t.bold(Escape(f.Message)))
+	head := fmt.Sprintf("%s[%s]", f.Severity, f.Rule)
+	t.prose(paint(head)+": ", len(head)+2, 2, f.Message, t.bold)
 	width := len(strconv.Itoa(placeOf(f.Span).line))
 	for _, r := range f.Related {
 		width = max(width, len(strconv.Itoa(placeOf(r.Span).line)))
@@ -74,7 +118,10 @@ func (t *text) finding(f *lint.Finding) {
 		}
 	}
 	pad := strings.Repeat(" ", width)
-	note := func(kind, text string) { t.line("%s %s %s: %s", pad, t.dim("="), t.bold(kind), Escape(text)) }
+	note := func(kind, text string) {
+		indent := width + len(kind) + 5
+		t.prose(fmt.Sprintf("%s %s %s: ", pad, t.dim("="), t.bold(kind)), indent, indent, text, unpainted)
+	}
 	if len(f.Handoffs) > 1 {
 		note("hand-offs", handoffs(f))
 	}
@@ -112,25 +159,36 @@ func (t *text) frame(s source.Span, width int, arrow string, paint func(string) 
 	t.line("%s%s %s:%d:%d", pad, t.dim(arrow), Escape(s.File.Display), p.Line, p.Column)
 	line, start := s.File.Line(p.Line)
 	from, to := s.Start-start, min(s.End-start, len(line))
-	shown, from, to := window(string(line), min(from, len(line)), to)
+	room := maxLine
+	if t.width >= minWidth {
+		room = max(minLine, min(maxLine, t.width-width-9)) // the number, the bar and two ellipses
+	}
+	shown, from, to := window(string(line), min(from, len(line)), to, room)
 	before, marked := Escape(shown[:from]), Escape(shown[from:to])
 	t.line("%s %s", pad, t.dim("|"))
 	t.line("%s %s %s", t.dim(fmt.Sprintf("%*d", width, p.Line)), t.dim("|"), expand(before+marked+Escape(shown[to:])))
-	mark := strings.Repeat("^", max(1, columns(expand(before+marked))-columns(expand(before))))
-	if message != "" {
-		mark += " " + Escape(message)
+	indent := columns(expand(before))
+	mark := strings.Repeat("^", max(1, columns(expand(before+marked))-indent))
+	message = Escape(message)
+	if used := width + 3 + indent + len(mark); message != "" && (t.width < minWidth || used+1+columns(message) <= t.width) {
+		mark, message = mark+" "+message, ""
 	}
-	t.line("%s %s %s%s", pad, t.dim("|"), strings.Repeat(" ", columns(expand(before))), paint(mark))
+	t.line("%s %s %s%s", pad, t.dim("|"), strings.Repeat(" ", indent), paint(mark))
+	if message != "" {
+		for _, l := range wrap(message, t.width, width+3, width+3) {
+			t.line("%s %s %s", pad, t.dim("|"), paint(l))
+		}
+	}
 }
 
 // window cuts a very long line around the span.
-func window(line string, from, to int) (shown string, start, end int) {
+func window(line string, from, to, room int) (shown string, start, end int) {
 	to = max(from, to)
-	if len(line) <= maxLine {
+	if len(line) <= room {
 		return line, from, to
 	}
-	begin := max(0, from-maxLine/3)
-	stop := min(len(line), begin+maxLine)
+	begin := max(0, from-room/3)
+	stop := min(len(line), begin+room)
 	for begin > 0 && !utf8.RuneStart(line[begin]) {
 		begin--
 	}
@@ -150,8 +208,6 @@ func window(line string, from, to int) (shown string, start, end int) {
 
 func expand(s string) string { return strings.ReplaceAll(s, "\t", "    ") }
 
-func columns(s string) int { return utf8.RuneCountInString(s) }
-
 func (t *text) summary(r *lint.Result) {
 	var files, pools, fpmFiles, handoffs int
 	for _, s := range r.Stacks {
@@ -166,7 +222,55 @@ func (t *text) summary(r *lint.Result) {
 	}
 	t.line("%s: %s, %s, %s", t.bold("result"), count(r.Count(lint.Error), "error"), count(r.Count(lint.Warning), "warning"), count(r.Count(lint.Info), "info"))
 	t.line("checked: %s and %s of nginx, %s and %s of PHP-FPM", count(files, "file"), count(handoffs, "hand-off"), count(fpmFiles, "file"), count(pools, "pool"))
+	if r.Suppressed > 0 {
+		t.line("suppressed: %s by comments and the policy file", count(r.Suppressed, "finding"))
+	}
+	if r.Known > 0 {
+		t.line("baseline: %s left out", count(r.Known, "known finding"))
+	}
+	for i, k := range r.Stale {
+		if i == maxReasons {
+			t.line("stale: %d more; --format json lists them", len(r.Stale)-maxReasons)
+			break
+		}
+		t.prose("", 0, 2, fmt.Sprintf("stale: the baseline's %s in %s is found no more: %s", k.Rule, k.File, k.Message), unpainted)
+	}
 	t.skipped(r)
+}
+
+// maxReasons bounds the lists of the summary.
+const maxReasons = 12
+
+// next says what to do about the findings.
+func (t *text) next(r *lint.Result, o Options) {
+	var safe, advice, unsafe int
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		switch {
+		case f.Fix == nil || slices.ContainsFunc(f.Fix.Edits, func(e source.Edit) bool { return e.Span.File.Disk == "" }):
+		case !f.Fix.Safe:
+			unsafe++
+		case f.Severity == lint.Info:
+			advice++
+		default:
+			safe++
+		}
+	}
+	if len(r.Findings) == 0 {
+		return
+	}
+	if o.Fix == "" || safe+advice+unsafe == 0 {
+		t.line("%s: fpmlint explain %s says what to do", t.bold("next"), r.Findings[0].Rule)
+		return
+	}
+	text := fmt.Sprintf("%s would mend %d of %d", Escape(o.Fix), safe, len(r.Findings))
+	if advice > 0 {
+		text += fmt.Sprintf("; with --level info %d more", advice)
+	}
+	if unsafe > 0 {
+		text += fmt.Sprintf("; with --unsafe %d more", unsafe)
+	}
+	t.line("%s: %s", t.bold("next"), text)
 }
 
 // skipped lists what could not be judged, each reason once with the rules that it silenced.
@@ -182,13 +286,12 @@ func (t *text) skipped(r *lint.Result) {
 			rules[s.Reason] = append(have, s.Rule)
 		}
 	}
-	const most = 12
 	for i, reason := range reasons {
-		if i == most {
-			t.line("skipped: %s more; --format json lists them", count(len(reasons)-most, "reason"))
+		if i == maxReasons {
+			t.line("skipped: %s more; --format json lists them", count(len(reasons)-maxReasons, "reason"))
 			return
 		}
-		t.line("skipped: %s (%s)", Escape(reason), strings.Join(rules[reason], ", "))
+		t.prose("", 0, 2, fmt.Sprintf("skipped: %s (%s)", reason, strings.Join(rules[reason], ", ")), unpainted)
 	}
 }
 
