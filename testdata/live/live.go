@@ -78,11 +78,11 @@ func Prepare(t *testing.T, archive string) *Server {
 }
 
 // Programs finds nginx and php-fpm. Where one is missing, or where it does not run as root, the test
-// is skipped, or fails where FPMLINT_LIVE=required says that nothing may be missing.
+// is skipped, or fails where FPMLINT_LIVE is set, as in CI.
 func Programs(t *testing.T) (nginx, php string) {
 	t.Helper()
 	lack := t.Skipf
-	if os.Getenv("FPMLINT_LIVE") == "required" {
+	if os.Getenv("FPMLINT_LIVE") != "" {
 		lack = t.Fatalf
 	}
 	if nginx = find("nginx"); nginx == "" {
