@@ -10,34 +10,69 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Times of following: how often a log is looked at, and how long a failed request waits for what
-// PHP-FPM's log says about it.
+// Times of following: how often a log is looked at, how long a failed request waits for what
+// PHP-FPM's log says about it, and how long a log that was renamed may still be written to.
 const (
 	pollEvery = 250 * time.Millisecond
 	settleFor = 3 * time.Second
+	renameFor = 2 * time.Second
 )
 
 // Follow reads logs from their ends on, until the context ends, and hands over each incident when it
 // begins. A log that rotation renames is read to its end before the new one is begun; one that it
 // empties is read from the start. The context's end is no error.
 func (a *Analysis) Follow(ctx context.Context, inputs []Input, begins func(*Incident) error) error {
-	group, ctx := errgroup.WithContext(ctx)
+	tails, err := a.tails(inputs)
+	if err != nil {
+		return err
+	}
+	return a.follow(ctx, tails, begins)
+}
+
+// followed is a log with its reader.
+type followed struct {
+	*reader
+	from io.Reader
+	tail *tail // nil for a stream
+}
+
+// tails opens logs at their ends.
+func (a *Analysis) tails(inputs []Input) (out []followed, err error) {
 	for _, in := range inputs {
 		s := &Source{Name: in.Name}
 		a.Sources = append(a.Sources, s)
-		r := a.newReader(s)
-		r.follows = true
-		if in.Reader != nil {
-			group.Go(func() error { return r.read(ctx, in.Reader) })
-			continue
+		f := followed{reader: a.newReader(s), from: in.Reader}
+		f.follows = true
+		if in.Reader == nil {
+			if f.tail, err = openTail(in.Name); err != nil {
+				break
+			}
 		}
-		t, err := openTail(in.Name)
-		if err != nil {
-			return err
+		out = append(out, f)
+	}
+	if err != nil {
+		for _, f := range out {
+			f.close()
 		}
+	}
+	return out, err
+}
+
+func (f followed) close() {
+	if f.tail != nil {
+		_ = f.tail.file.Close()
+	}
+}
+
+func (a *Analysis) follow(ctx context.Context, logs []followed, begins func(*Incident) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, f := range logs {
 		group.Go(func() error {
-			defer t.close()
-			return r.read(ctx, tailReader{ctx, t})
+			defer f.close()
+			if f.tail != nil {
+				f.from = tailReader{ctx, f.tail}
+			}
+			return f.read(ctx, f.from)
 		})
 	}
 	group.Go(func() error {
@@ -55,7 +90,7 @@ func (a *Analysis) Follow(ctx context.Context, inputs []Input, begins func(*Inci
 		return nil
 	})
 	err := group.Wait()
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return nil
 	}
 	return err
@@ -66,6 +101,8 @@ type tail struct {
 	name string
 	file *os.File
 	at   int64
+	// renamed is when another file was first seen at the name.
+	renamed time.Time
 }
 
 func openTail(name string) (*tail, error) {
@@ -79,8 +116,6 @@ func openTail(name string) (*tail, error) {
 	}
 	return &tail{name: name, file: f, at: at}, nil
 }
-
-func (t *tail) close() { _ = t.file.Close() }
 
 // next goes on to the file that now has the name, or back to the start of one that was emptied. It
 // says whether there is something to read.
@@ -101,12 +136,18 @@ func (t *tail) next() bool {
 	if err != nil || os.SameFile(have, now) {
 		return false // not there yet, or nothing new
 	}
+	if t.renamed.IsZero() {
+		t.renamed = time.Now()
+	}
+	if time.Since(t.renamed) < renameFor {
+		return false
+	}
 	f, err := os.Open(t.name)
 	if err != nil {
 		return false
 	}
-	t.close()
-	t.file, t.at = f, 0
+	_ = t.file.Close()
+	t.file, t.at, t.renamed = f, 0, time.Time{}
 	return now.Size() > 0
 }
 
