@@ -35,6 +35,8 @@ var all = []lint.Rule{
 	NextUpstream,
 	UpstreamDNSPinned,
 	VariablePassNoResolver,
+	PrivateTmp,
+	SELinuxContext,
 
 	// capacity
 	MaxChildrenMemory,
@@ -45,6 +47,7 @@ var all = []lint.Rule{
 	EmergencyRestart,
 	ProcessControlTimeout,
 	XdebugEnabled,
+	NoRestartPolicy,
 
 	// time
 	ReadTimeoutZero,
@@ -59,6 +62,7 @@ var all = []lint.Rule{
 	LowBodyBuffers,
 	BusyBuffers,
 	BufferingOff,
+	TempPath,
 
 	// requests
 	ScriptFilename,

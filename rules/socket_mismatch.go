@@ -47,6 +47,7 @@ func checkSocketMismatch(p *lint.Pass) {
 				continue
 			}
 			if len(b.Pools) > 0 {
+				checkAnswers(p, h, b)
 				continue
 			}
 			if !h.PHP {

@@ -38,6 +38,12 @@ type Facts struct {
 	// Workers are the PHP-FPM workers that run now; none where the host is not live.
 	Workers []Worker
 	Live    bool
+	// Evidence is what the running machine shows, or showed when a snapshot was taken; nil where
+	// there is none. EvidenceErr says why a snapshot's could not be read.
+	Evidence    *Evidence
+	EvidenceErr error
+	// Services are nginx's and PHP-FPM's systemd services, as their files describe them.
+	Services []Service
 
 	// memberships are the GIDs of the groups that name a user as a member.
 	memberships map[string][]int
@@ -56,12 +62,18 @@ type Options struct{ RAM, Reserve, WorkerRSS int64 }
 func Read(root *source.Root, o Options) *Facts {
 	f := &Facts{Live: root.Live(), root: root}
 	if f.Live {
-		f.Workers = readWorkers("/proc")
+		f.Evidence = observe()
+	} else {
+		f.Evidence, f.EvidenceErr = readEvidence(root)
+	}
+	if f.Evidence != nil {
+		f.Workers = f.Evidence.workers()
 	}
 	f.readMemory(root, o)
 	f.readUsers(root)
 	f.readKernel(root)
 	f.readNames(root)
+	f.readServices(root)
 	return f
 }
 

@@ -20,6 +20,16 @@ func (f *Facts) readKernel(root *source.Root) {
 	if f.Live {
 		f.PageSize = Fact[int]{os.Getpagesize(), true, "this machine"}
 		f.CPUs = Fact[int]{runtime.NumCPU(), true, "this machine"}
+		if e := f.Evidence; e != nil {
+			e.PageSize, e.CPUs = f.PageSize.Value, f.CPUs.Value
+		}
+		return
+	}
+	if e := f.Evidence; e != nil && e.PageSize > 0 && e.PageSize <= 1<<20 {
+		f.PageSize = Fact[int]{e.PageSize, true, EvidenceFile}
+	}
+	if e := f.Evidence; e != nil && e.CPUs > 0 && e.CPUs <= maxCPUs {
+		f.CPUs = Fact[int]{e.CPUs, true, EvidenceFile}
 		return
 	}
 	const online = "/sys/devices/system/cpu/online"

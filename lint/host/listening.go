@@ -18,10 +18,16 @@ func (l Listening) At(a address.Address) bool {
 	return slices.ContainsFunc(l[a.Port], func(at address.Address) bool { return a.ReachesFamily(at) != address.No })
 }
 
-// Listening is what the kernel lists in proc/net (proc(5)); false where it is not there to read.
+// Listening is what the kernel listed when the evidence was taken, else what it lists in proc/net
+// (proc(5)); false where neither is there to read.
 func (f *Facts) Listening() (Listening, bool) {
 	f.listeningOnce.Do(func() {
 		if f.root == nil {
+			return
+		}
+		if e := f.Evidence; e != nil && e.SocketsKnown {
+			e.once.Do(e.build)
+			f.listening = e.ports
 			return
 		}
 		v4, ok := content(f.root, "/proc/net/tcp")

@@ -25,8 +25,15 @@ func (f *Facts) readMemory(root *source.Root, o Options) {
 			break
 		}
 	}
-	if f.Live {
+	switch e := f.Evidence; {
+	case f.Live:
+		before := f.RAM
 		f.limitToCgroup(root)
+		if e != nil && f.RAM != before {
+			e.MemoryLimit, e.MemoryLimitFrom = f.RAM.Value, f.RAM.From
+		}
+	case e != nil && e.MemoryLimit > 0 && e.MemoryLimit <= maxBytes && (!f.RAM.Known || e.MemoryLimit < f.RAM.Value):
+		f.RAM = Fact[int64]{e.MemoryLimit, true, e.MemoryLimitFrom}
 	}
 }
 

@@ -37,7 +37,7 @@ func process(t *testing.T, proc string, pid, parent int, title, status, rollup s
 	}
 }
 
-func TestReadWorkers(t *testing.T) {
+func TestReadProcesses(t *testing.T) {
 	const (
 		status = "Name:\tphp-fpm8.2\nTgid:\t1\nNSpid:\t7\nVmRSS:\t   40960 kB\n"
 		nested = "Name:\tphp-fpm\nTgid:\t1\nNSpid:\t9\t7\nVmRSS:\t   40960 kB\n"
@@ -57,7 +57,7 @@ func TestReadWorkers(t *testing.T) {
 		{"my shop", "/etc/php/8.2/fpm/php-fpm.conf", 12, 40 << 20, false},
 		{"orphan", "", 13, 10 << 20, true},
 	}
-	got := readWorkers(proc)
+	got := (&Evidence{Processes: readProcesses(proc)}).workers()
 	byPID := cmp.Transformer("byPID", func(in []Worker) map[int]Worker {
 		out := map[int]Worker{}
 		for _, w := range in {
@@ -68,7 +68,7 @@ func TestReadWorkers(t *testing.T) {
 	if diff := cmp.Diff(want, got, byPID); diff != "" {
 		t.Error(diff)
 	}
-	if got := readWorkers(filepath.Join(proc, "none")); got != nil {
+	if got := readProcesses(filepath.Join(proc, "none")); len(got) > 0 {
 		t.Errorf("workers without proc: %v", got)
 	}
 }
@@ -111,7 +111,7 @@ func TestRealWorkers(t *testing.T) {
 	for range 100 {
 		if c, err := net.Dial("unix", socket); err == nil {
 			_ = c.Close()
-			f.Workers = readWorkers("/proc")
+			f.Workers = observe().workers()
 			if m, _ := f.PoolMemory(conf, "my pool"); m.Count == 2 {
 				break
 			}

@@ -10,6 +10,7 @@ import (
 
 	"fpmlint/lint/address"
 	"fpmlint/lint/fpm"
+	"fpmlint/lint/host"
 	"fpmlint/lint/nginx"
 	"fpmlint/lint/source"
 )
@@ -20,6 +21,7 @@ func (s *Stack) Join() {
 	s.Listens = nginxListens(s.Nginx)
 	s.listeners = listeners(s)
 	j := &joiner{stack: s, listeners: s.listeners, servers: indexListens(s)}
+	s.look()
 	s.findMissingDirs()
 	s.findLogDirs()
 	s.findParamsFiles()
@@ -310,10 +312,14 @@ func realSocket(root *source.Root, p string) string {
 	return address.CleanSocket(path.Join(dir, path.Base(p)))
 }
 
-// findMissingDirs looks for the directories of sockets on this machine.
+// findMissingDirs looks for the directories of sockets on this machine, or on the one that a
+// snapshot was taken from.
 func (s *Stack) findMissingDirs() {
 	s.MissingDirs = map[*fpm.Pool]string{}
-	if !s.Live {
+	missing := func(root *source.Root, dir string) bool { return !root.Exists(dir) }
+	if e := s.FPMHost.Evidence; e != nil && !s.Live {
+		missing = func(_ *source.Root, dir string) bool { return e.Paths[dir].Kind == host.KindMissing }
+	} else if !s.Live {
 		return
 	}
 	for _, p := range s.Pools() {
@@ -321,7 +327,7 @@ func (s *Stack) findMissingDirs() {
 		if err != nil || setting.Unknown != "" || !addr.IsUnix() || setting.Span.IsZero() {
 			continue
 		}
-		if dir := path.Dir(addr.Path); !p.Master.Root.Exists(dir) && !madeAtStart(dir) {
+		if dir := path.Dir(addr.Path); missing(p.Master.Root, dir) && !madeAtStart(dir) {
 			s.MissingDirs[p] = dir
 		}
 	}

@@ -131,6 +131,9 @@ func loadRoot(dir string, o Options) (*Stack, error) {
 
 func loadFrom(root *source.Root, name string, o Options) (*Stack, error) {
 	s := newStack(root, name, o)
+	if err := s.FPMHost.EvidenceErr; err != nil {
+		s.Notes = append(s.Notes, err.Error())
+	}
 	if err := s.addSides(root, root, o); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,170 @@
+package host
+
+import (
+	"bytes"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/coreos/go-systemd/v22/unit"
+
+	"fpmlint/lint/source"
+)
+
+// Service is a systemd service that starts nginx or PHP-FPM (systemd.service(5)).
+type Service struct {
+	// Name is the unit's, such as php8.2-fpm.service.
+	Name string
+	// Program is nginx or php-fpm.
+	Program string
+	// Start is the command line.
+	Start string
+	// Restart is no where it is not set.
+	Restart string
+	// PrivateTmp says that the service sees a /tmp and /var/tmp of its own.
+	// Joined says that it shares another unit's (JoinsNamespaceOf).
+	PrivateTmp, Joined bool
+	// At is the [Service] line, PrivateTmpAt the line that sets PrivateTmp.
+	At, PrivateTmpAt source.Span
+}
+
+// unitDirs are where systemd looks for units, the first first (systemd.unit(5)).
+var unitDirs = []string{
+	"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
+}
+
+// UnitFiles are the patterns of the files that Services are read from.
+func UnitFiles() []string {
+	var out []string
+	for _, dir := range unitDirs {
+		for _, name := range []string{"*nginx*.service", "*openresty*.service", "*php*.service", "*fpm*.service"} {
+			out = append(out, dir+"/"+name, dir+"/"+name+".d/*.conf")
+		}
+	}
+	return out
+}
+
+var (
+	unitName   = regexp.MustCompile(`^[^@]*(nginx|openresty|php|fpm)[^@]*\.service$`)
+	nginxStart = regexp.MustCompile(`(^|/)(nginx|openresty)( |$)`)
+	fpmStart   = regexp.MustCompile(`(^|/)php-?\d*(\.\d+)?-?fpm[\d.]*( |$)`)
+)
+
+func (f *Facts) readServices(root *source.Root) {
+	files := map[string]string{} // the unit's file by its name
+	for _, dir := range unitDirs {
+		entries, err := root.ReadDir(dir)
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			if _, seen := files[e.Name()]; !seen && unitName.MatchString(e.Name()) {
+				files[e.Name()] = path.Join(dir, e.Name())
+			}
+		}
+	}
+	for name, file := range files {
+		s := Service{Name: name, Restart: "no"}
+		if !s.read(root, file) { // masked: a link to /dev/null
+			continue
+		}
+		for _, dropIn := range dropIns(root, name) {
+			s.read(root, dropIn)
+		}
+		switch {
+		case nginxStart.MatchString(s.Start):
+			s.Program = "nginx"
+		case fpmStart.MatchString(s.Start):
+			s.Program = "php-fpm"
+		default:
+			continue
+		}
+		f.Services = append(f.Services, s)
+	}
+	slices.SortFunc(f.Services, func(a, b Service) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// dropIns are a unit's additions, in the order in which they count: by name, those of the first
+// directory hide their namesakes.
+func dropIns(root *source.Root, name string) []string {
+	byName := map[string]string{}
+	for _, dir := range unitDirs {
+		entries, err := root.ReadDir(path.Join(dir, name+".d"))
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			if _, seen := byName[e.Name()]; !seen && strings.HasSuffix(e.Name(), ".conf") {
+				byName[e.Name()] = path.Join(dir, name+".d", e.Name())
+			}
+		}
+	}
+	names := make([]string, 0, len(byName))
+	for n := range byName {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	for i, n := range names {
+		names[i] = byName[n]
+	}
+	return names
+}
+
+// read takes a file's settings over; false where it is none.
+func (s *Service) read(root *source.Root, name string) bool {
+	const maxUnit = 1 << 20
+	file, err := root.Read(name)
+	if err != nil || len(file.Data) > maxUnit {
+		return false
+	}
+	options, err := unit.DeserializeOptions(bytes.NewReader(file.Data))
+	if err != nil {
+		return false
+	}
+	if s.At.IsZero() {
+		s.At = lineOf(file, "[Service]")
+	}
+	for _, o := range options {
+		if o.Section == "Unit" && o.Name == "JoinsNamespaceOf" && o.Value != "" {
+			s.Joined = true
+		}
+		if o.Section != "Service" {
+			continue
+		}
+		switch o.Name {
+		case "ExecStart":
+			s.Start = strings.TrimLeft(o.Value, "-@:+!")
+		case "Restart":
+			if s.Restart = o.Value; s.Restart == "" {
+				s.Restart = "no"
+			}
+		case "PrivateTmp":
+			if s.PrivateTmp = isTrue(o.Value); s.PrivateTmp {
+				s.PrivateTmpAt = lineOf(file, "PrivateTmp")
+			}
+		}
+	}
+	return true
+}
+
+// isTrue reads a boolean of systemd; PrivateTmp may be disconnected too.
+func isTrue(v string) bool {
+	switch strings.ToLower(v) {
+	case "1", "yes", "y", "true", "t", "on", "disconnected":
+		return true
+	}
+	return false
+}
+
+// lineOf is the first line that begins with a text, else the file's beginning.
+func lineOf(f *source.File, text string) source.Span {
+	offset := 0
+	for line := range bytes.Lines(f.Data) {
+		if bytes.HasPrefix(line, []byte(text)) {
+			return f.Span(offset, offset+len(bytes.TrimRight(line, "\r\n")))
+		}
+		offset += len(line)
+	}
+	return f.Span(0, 0)
+}

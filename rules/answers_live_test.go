@@ -1,0 +1,125 @@
+package rules_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"fpmlint/lint"
+	"fpmlint/lint/stack"
+)
+
+// TestSilentPool stops a real PHP-FPM behind a real nginx: killed, it leaves a socket that
+// refuses; the socket may also be gone. nginx's log has the words that the rule's page has.
+func TestSilentPool(t *testing.T) {
+	web, errWeb := exec.LookPath("nginx")
+	php, errPHP := exec.LookPath("php-fpm8.2")
+	if errWeb != nil || errPHP != nil || os.Getuid() != 0 {
+		t.Skip("needs root, nginx and php-fpm8.2")
+	}
+	dir, err := os.MkdirTemp("/run", "silent") //nolint:usetesting // not under /tmp, which a service may have its own of
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	socket, public := filepath.Join(dir, "php.sock"), filepath.Join(dir, "web.sock")
+	nginxConf, fpmConf := filepath.Join(dir, "nginx.conf"), filepath.Join(dir, "php-fpm.conf")
+	write(t, nginxConf, fmt.Appendf(nil, "user root;\npid %[1]s/pid;\nerror_log %[1]s/error.log;\nevents {}\nhttp {\n    access_log off;\n    server {\n        listen unix:%[2]s;\n        location / {\n            fastcgi_param REQUEST_METHOD GET;\n            fastcgi_param SCRIPT_FILENAME %[1]s/x.php;\n            fastcgi_pass unix:%[3]s;\n        }\n    }\n}\n", dir, public, socket))
+	write(t, fpmConf, fmt.Appendf(nil, "[global]\nerror_log = %s/fpm.log\n[www]\nuser = nobody\nlisten = %s\nlisten.mode = 0666\npm = static\npm.max_children = 1\n", dir, socket))
+	master := start(t, socket, php, "-F", "-n", "-y", fpmConf)
+	start(t, public, web, "-c", nginxConf, "-g", "daemon off;")
+
+	lintHere := func() string {
+		stacks, err := stack.Load(context.Background(), stack.Options{NginxConf: []string{nginxConf}, FPMConf: []string{fpmConf}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := lint.Run(context.Background(), stacks, []lint.Rule{rule(t, "socket-mismatch")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Skipped) > 0 {
+			t.Errorf("skipped: %v", r.Skipped)
+		}
+		out := ""
+		for _, f := range r.Findings {
+			out += f.Message + "\n"
+		}
+		return out
+	}
+	if got := lintHere(); got != "" {
+		t.Errorf("while PHP-FPM answers: %s", got)
+	}
+	if status := get(t, public); status != 404 {
+		t.Errorf("status %d of a script that is not there", status)
+	}
+	// Killed, the master does not remove its socket; its worker would go on.
+	out, _ := exec.Command("pgrep", "-P", fmt.Sprint(master.Process.Pid)).Output()
+	_ = master.Process.Kill()
+	_ = master.Wait()
+	for _, pid := range strings.Fields(string(out)) {
+		_ = exec.Command("kill", "-9", pid).Run()
+	}
+	time.Sleep(100 * time.Millisecond)
+	for _, c := range []struct{ want, log string }{
+		{"the socket refuses connections, and its PHP-FPM does not run", "failed (111: Connection refused)"},
+		{"the socket is not there, and its PHP-FPM does not run", "failed (2: No such file or directory)"},
+	} {
+		if got := lintHere(); !strings.Contains(got, c.want) {
+			t.Errorf("found %q, want %q", got, c.want)
+		}
+		if status := get(t, public); status != 502 {
+			t.Errorf("status %d, want 502", status)
+		}
+		if log, _ := os.ReadFile(filepath.Join(dir, "error.log")); !strings.Contains(string(log), c.log) {
+			t.Errorf("nginx's log has no %q: %s", c.log, log)
+		}
+		_ = os.Remove(socket)
+	}
+}
+
+// start runs a daemon in the foreground until the test ends, once it listens on a socket.
+func start(t *testing.T, socket string, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	})
+	for range 100 {
+		if c, err := net.Dial("unix", socket); err == nil {
+			_ = c.Close()
+			return cmd
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("%s does not listen on %s", name, socket)
+	return nil
+}
+
+// get asks nginx for a page over a unix socket and returns the status.
+func get(t *testing.T, socket string) (status int) {
+	t.Helper()
+	c, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // only read
+	if _, err := fmt.Fprint(c, "GET / HTTP/1.0\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fscanf(c, "HTTP/1.1 %d", &status); err != nil {
+		t.Fatal(err)
+	}
+	return status
+}
