@@ -42,6 +42,7 @@ type Pass struct {
 
 	findings []Finding
 	skips    []Skip
+	skipped  map[string]bool // the reasons of skips
 }
 
 // Report adds a finding. Rule and Stack are filled in; a zero Severity means the rule's.
@@ -59,13 +60,15 @@ func (p *Pass) Report(f Finding) {
 
 // Skip records that the rule could not judge something, and why. Equal reasons count once.
 func (p *Pass) Skip(format string, args ...any) {
-	s := Skip{Rule: p.Rule.ID, Stack: p.Stack.Name, Reason: fmt.Sprintf(format, args...)}
-	for _, have := range p.skips {
-		if have == s {
-			return
-		}
+	reason := fmt.Sprintf(format, args...)
+	if p.skipped[reason] {
+		return
 	}
-	p.skips = append(p.skips, s)
+	if p.skipped == nil {
+		p.skipped = map[string]bool{}
+	}
+	p.skipped[reason] = true
+	p.skips = append(p.skips, Skip{Rule: p.Rule.ID, Stack: p.Stack.Name, Reason: reason})
 }
 
 // Finding is a fault at a place.

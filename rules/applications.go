@@ -39,7 +39,7 @@ func (a *applications) name(server *nginx.Scope) string {
 // behind is the application that answers a hand-off. A proxy_pass may lead anywhere, so that the
 // server's paths tell only where it passes the site's pages at large.
 func (a *applications) behind(h *stack.Handoff) string {
-	if module(h) == "proxy" && !servesPages(h) {
+	if h.Module() == "proxy" && !servesPages(h) {
 		return ""
 	}
 	server := h.Scope.Server()

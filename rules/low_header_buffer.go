@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
-	"strings"
 
 	"fpmlint/lint"
 	"fpmlint/lint/nginx"
@@ -37,7 +36,7 @@ func checkLowHeaderBuffer(p *lint.Pass) {
 	apps := applications{stack: p.Stack}
 	var unset groups[*nginx.Scope] // one finding for each site, and one for all that nothing is known of
 	for _, h := range slices.Concat(p.Stack.Handoffs, p.Stack.Proxied) {
-		name := module(h) + "_buffer_size"
+		name := h.Module() + "_buffer_size"
 		v := h.Scope.Effective(name)
 		n, err := v.Size()
 		if err != nil || isProbe(h) || !v.IsDefault && n >= safeBuffer {
@@ -46,7 +45,7 @@ func checkLowHeaderBuffer(p *lint.Pass) {
 		f := lint.Finding{
 			Span:     v.Span,
 			Handoffs: []*stack.Handoff{h},
-			Help:     fmt.Sprintf("set %[1]s_buffer_size 32k and %[1]s_buffers 16 16k; %[1]s_buffers alone does not help, headers must fit into the one buffer", module(h)),
+			Help:     fmt.Sprintf("set %[1]s_buffer_size 32k and %[1]s_buffers 16 16k; %[1]s_buffers alone does not help, headers must fit into the one buffer", h.Module()),
 			Fix:      headerBufferFix(h, v),
 		}
 		server := cmp.Or(h.Scope.Server(), h.Scope)
@@ -57,7 +56,7 @@ func checkLowHeaderBuffer(p *lint.Pass) {
 			case app != "":
 				f.Message = fmt.Sprintf("%s is at its default of one page (4k or 8k), and %s sends large headers: a response whose headers do not fit ends in a 502", name, app)
 				addUnset(&unset, server, f)
-			case module(h) == "fastcgi":
+			case h.Module() == "fastcgi":
 				f.Severity = lint.Info
 				f.Message = name + " is at its default of one page (4k or 8k): a response whose headers do not fit ends in a 502"
 				addUnset(&unset, h.Config.Main, f)
@@ -81,9 +80,6 @@ func checkLowHeaderBuffer(p *lint.Pass) {
 	unset.report(p)
 }
 
-// module is how the names of a hand-off's directives begin: fastcgi, proxy.
-func module(h *stack.Handoff) string { return strings.TrimSuffix(h.Pass.Name, "_pass") }
-
 // addUnset puts a finding about a size that is not set to the others of its level.
 func addUnset(unset *groups[*nginx.Scope], level *nginx.Scope, f lint.Finding) {
 	g, fresh := unset.at(level)
@@ -101,7 +97,7 @@ func addUnset(unset *groups[*nginx.Scope], level *nginx.Scope, f lint.Finding) {
 // headerBufferFix raises the buffer where it is set, or at the hand-off where it is not, and the
 // other sizes with it as far as nginx's arithmetic asks for it.
 func headerBufferFix(h *stack.Handoff, v nginx.Value) *lint.Fix {
-	at, name := h.Scope, module(h)
+	at, name := h.Scope, h.Module()
 	if !v.IsDefault {
 		at = v.Scope
 	}

@@ -32,13 +32,13 @@ var LowReadTimeout = lint.Rule{
 func checkLowReadTimeout(p *lint.Pass) {
 	apps := applications{stack: p.Stack}
 	for _, h := range slices.Concat(p.Stack.Handoffs, p.Stack.Proxied) {
-		name := module(h) + "_read_timeout"
+		name := h.Module() + "_read_timeout"
 		v := h.Scope.Effective(name)
 		d, err := v.Duration()
 		if v.IsDefault || err != nil || d >= p.Duration("min") || d == 0 || isProbe(h) {
 			continue
 		}
-		if module(h) == "proxy" && apps.behind(h) != "WordPress" {
+		if h.Module() == "proxy" && apps.behind(h) != "WordPress" {
 			continue
 		}
 		f := lint.Finding{
