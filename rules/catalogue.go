@@ -15,6 +15,8 @@ var all = []lint.Rule{
 	FPMSyntax,
 	PoolHashComment,
 	FPMConfig,
+	PHPValueShadowed,
+	ScalarOverridden,
 	UpstreamUnresolvable,
 
 	// connectivity
@@ -42,18 +44,24 @@ var all = []lint.Rule{
 	MaxChildrenMemory,
 	MaxChildrenDefault,
 	ProcessMax,
+	SpareServers,
+	FileLimit,
+	MaxRequestsUnlimited,
 
 	// crashes
 	EmergencyRestart,
 	ProcessControlTimeout,
 	XdebugEnabled,
 	NoRestartPolicy,
+	MemoryLimitUnbounded,
+	OpcacheMemory,
 
 	// time
 	ReadTimeoutZero,
 	LowReadTimeout,
 	TimeoutOrder,
 	UnboundedRequest,
+	FPMTimeUnit,
 	ConnectTimeout,
 	EdgeTimeout,
 
@@ -78,9 +86,12 @@ var all = []lint.Rule{
 	SocketWorldWritable,
 	FPMExposed,
 	PoolRunsAsRoot,
+	PoolUserShared,
+	LimitExtensionsEmpty,
 
 	// observability
 	Slowlog,
+	StaticSilent,
 	ErrorLogLevel,
 	UpstreamLog,
 	RequestID,

@@ -113,3 +113,17 @@ func eol(f *source.File, at int) string {
 	}
 	return "\n"
 }
+
+// RemoveEdits take an entry out with its line; nil where something else stands on the line.
+func (e *Entry) RemoveEdits() []source.Edit {
+	f := e.Span.File
+	line, start := f.Line(e.Span.Position().Line)
+	if len(bytes.TrimSpace(line[:e.Span.Start-start])) > 0 {
+		return nil
+	}
+	end := start + len(line)
+	if i := bytes.IndexByte(f.Data[end:], '\n'); i >= 0 {
+		end += i + 1
+	}
+	return []source.Edit{{Span: f.Span(start, end)}}
+}

@@ -59,10 +59,16 @@ func pair(f *source.File, php5 bool) (differs string) {
 
 // cut drops a comment, which ini.v1 was told to leave in the value.
 func cut(v string) string {
-	if !strings.HasPrefix(v, `"`) {
-		v, _, _ = strings.Cut(v, ";")
-	} else if end := strings.LastIndexByte(v, '"'); end > 0 {
-		v = v[:end+1]
+	quoted := false
+	for i := 0; i < len(v); i++ {
+		switch {
+		case v[i] == '\\' && quoted:
+			i++
+		case v[i] == '"':
+			quoted = !quoted
+		case v[i] == ';' && !quoted:
+			return strings.TrimSpace(v[:i])
+		}
 	}
 	return strings.TrimSpace(v)
 }

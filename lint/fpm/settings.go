@@ -89,6 +89,9 @@ func versionLess(version string, major, minor int) bool {
 	return x < major || x == major && y < minor
 }
 
+// IsTime says whether a key's value is a time (fpm_conf_set_time).
+func IsTime(key string) bool { return globalKeys[key] == duration || poolKeys[key] == duration }
+
 // bad says what FPM says of a value of the wrong form, "" when it is right.
 func bad(k kind, value string) string {
 	switch k {
