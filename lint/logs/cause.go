@@ -94,7 +94,7 @@ var causes = []*Cause{
 		Request: "the worker behind %s was killed for want of memory",
 		Event:   "workers of %s were killed for want of memory",
 		Tell:    "nginx sees the connection reset; PHP-FPM's log has the worker's death by signal 9, and the kernel's log the kill of that process. Without the kernel's log it is likely only; where that log spans the time and has no kill, somebody else sent the signal",
-		Advice:  "lower pm.max_children until all workers fit into memory; do not raise memory_limit",
+		Advice:  "lower pm.max_children until all workers fit into memory; do not raise memory_limit. Where systemd then stopped the service, set OOMPolicy=continue in its unit",
 		Rules:   []string{"max-children-memory", "memory-limit-unbounded", "max-requests-unlimited"}},
 	{ID: "worker-terminated", Place: FPM, Class: Latency, Failed: true,
 		Request: "PHP-FPM ended the worker behind %s after request_terminate_timeout",

@@ -64,8 +64,7 @@ func (a *Analysis) judgeReset(e *Event, site *Site) verdict {
 	}
 	// Without PHP-FPM's log the kernel's may still tell.
 	for _, list := range []*byPID{&a.times.kills, &a.times.faults} {
-		if b := list.at(e.At); b != nil {
-			b.used = true
+		if b := list.take(e.At); b != nil {
 			return verdict{cause: b.Message.cause, confidence: Likely, because: []*Event{b}}
 		}
 	}
@@ -80,18 +79,6 @@ func weaker(a, b Confidence) Confidence {
 		return a
 	}
 	return b
-}
-
-// at is an unused event within two seconds of a time.
-func (b *byPID) at(at int64) *Event {
-	for _, list := range b.of {
-		for _, e := range list[:min(len(list), 10)] {
-			if !e.used && e.At >= at-2 && e.At <= at+2 {
-				return e
-			}
-		}
-	}
-	return nil
 }
 
 // judgeDeath says what a worker died of.
@@ -110,6 +97,10 @@ func (a *Analysis) judgeDeath(d *Event) verdict {
 			return v
 		}
 		v.confidence = Likely
+		if k := a.times.kills.take(d.At); k != nil {
+			v.because = append(v.because, k)
+			return v
+		}
 		if a.kernelCovers(d.At) {
 			v.cause = mustCause("worker-closed") // somebody else sent the signal
 		}
@@ -189,23 +180,25 @@ func (a *Analysis) stopped(e *Event, site *Site) *Event {
 // livesOf are the starts and stops of the PHP-FPM behind a hand-off: by the log that the
 // configuration names, else of all logs. systemd's messages serve where PHP-FPM's own are not there.
 func (a *Analysis) livesOf(site *Site) []*ordered {
-	var own, all []*ordered
+	var own, all, systemd []*ordered
 	for _, unit := range slices.Sorted(maps.Keys(a.times.lives)) {
-		if unit == systemdUnit {
-			continue
-		}
-		all = append(all, a.times.lives[unit])
-		if site != nil && site.logs(unit) {
-			own = append(own, a.times.lives[unit])
+		o := a.times.lives[unit]
+		fits := site != nil && site.logs(unit)
+		switch {
+		case strings.HasPrefix(unit, systemdUnit):
+			if fits || site == nil || len(site.Pools) == 0 {
+				systemd = append(systemd, o)
+			}
+		case fits:
+			own = append(own, o)
+		default:
+			all = append(all, o)
 		}
 	}
-	switch {
-	case len(own) > 0:
-		return own
-	case len(all) > 0:
-		return all
-	case a.times.lives[systemdUnit] != nil:
-		return []*ordered{a.times.lives[systemdUnit]}
+	for _, list := range [][]*ordered{own, all, systemd} {
+		if len(list) > 0 {
+			return list
+		}
 	}
 	return nil
 }

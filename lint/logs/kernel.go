@@ -1,6 +1,9 @@
 package logs
 
-import "bytes"
+import (
+	"bytes"
+	"regexp"
+)
 
 // kernel takes a message of the kernel. Only those about PHP-FPM's workers count.
 func (r *reader) kernel(line, text []byte, at int64) {
@@ -20,8 +23,16 @@ func (r *reader) systemd(line, text []byte, at int64) {
 	if m == nil || m.cause == nil && m.role == roleNone || !isService(c.unit) {
 		return
 	}
+	unit := r.unit
+	r.unit = systemdUnit + phpVersion.FindString(string(c.unit))
 	r.emit(&Event{Log: SystemdLog, At: at, Message: m}, line)
+	r.unit = unit
 }
+
+// systemdUnit begins the units of systemd's messages; PHP's version follows.
+const systemdUnit = "systemd "
+
+var phpVersion = regexp.MustCompile(`[5-9]\.[0-9]`)
 
 // isService tells PHP-FPM's service by its unit's name or its description.
 func isService(unit []byte) bool {

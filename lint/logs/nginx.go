@@ -221,7 +221,7 @@ func (r *reader) nginxRecord(line []byte, l nginxLine, at int) {
 	var c captures
 	if text, ok := bytes.CutPrefix(l.message, []byte(stderrBegin)); ok {
 		e.Log = PHPLog
-		e.Message, c = dictionaries[PHPLog].find(bytes.TrimSuffix(text, []byte{'"'}), 0, nil)
+		e.Message, c = phpMessage(bytes.TrimSuffix(text, []byte{'"'}))
 	} else {
 		text := l.message
 		if hasPrefix(text, "connect() to ") {
@@ -244,6 +244,21 @@ func (r *reader) nginxRecord(line []byte, l nginxLine, at int) {
 	e.URI = requestURI(string(l.request))
 	e.PID = number(c.pid)
 	r.emit(e, line)
+}
+
+// phpMessage finds what a script's stderr proves. nginx writes what arrived together as one, so the
+// fatal error may come after warnings.
+func phpMessage(text []byte) (*Message, captures) {
+	m, c := dictionaries[PHPLog].find(text, 0, nil)
+	for m != nil && m.cause == nil {
+		i := index(text[min(1, len(text)):], "PHP message: ")
+		if i < 0 {
+			break
+		}
+		text = text[i+1:]
+		m, c = dictionaries[PHPLog].find(text, 0, nil)
+	}
+	return m, c
 }
 
 // splitUpstream takes "fastcgi://unix:/run/a.sock:" and "http://10.0.0.1:80/uri" apart: the scheme,

@@ -72,6 +72,7 @@ func TestNginxCauses(t *testing.T) {
 		`[error] 8#8: *2 FastCGI sent in stderr: "Primary script unknown" while reading response header from upstream`:                                                         "script-unknown",
 		`[error] 8#8: *2 FastCGI sent in stderr: "Access to the script '/a.php5' has been denied (see security.limit_extensions)" while reading response header from upstream`: "script-denied",
 		`[error] 8#8: *2 FastCGI sent in stderr: "PHP message: PHP Fatal error:  Allowed memory size of 16777216 bytes exhausted" while reading response header from upstream`: "php-error",
+		`[error] 8#8: *2 FastCGI sent in stderr: "PHP message: PHP Warning:  a in bPHP message: PHP Fatal error:  c" while reading response header from upstream`:              "php-error",
 		`[info] 8#8: *2 epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too while sending request to upstream`:               "client-gone",
 	} {
 		c := readText(t, stampOf+message+tailOf+"\n")

@@ -266,6 +266,7 @@ var table = []*Message{
 
 	// systemd, of the services of PHP-FPM.
 	{Log: SystemdLog, Text: "{unit}: A process of this unit has been killed by the OOM killer."},
+	{Log: SystemdLog, Text: "{unit}: Failed with result 'oom-kill'.", Cause: "worker-oom", role: roleStop},
 	{Log: SystemdLog, Text: "{unit}: Failed with result '{value}'.", Cause: "fpm-down", role: roleStop},
 	{Log: SystemdLog, Text: "{unit}: Main process exited, code={value}", role: roleStop},
 	{Log: SystemdLog, Text: "Stopped {unit}", role: roleStop},

@@ -55,9 +55,11 @@ func (b *bySecond) rest() []*Event {
 	return out
 }
 
-// byPID keeps events by process.
+// byPID keeps events by process, and by time for those whose process has another number: PHP-FPM in
+// a container does not know the kernel's.
 type byPID struct {
 	of   map[int][]*Event
+	at   map[int64][]*Event
 	kept int
 }
 
@@ -66,10 +68,11 @@ func (b *byPID) add(e *Event) bool {
 		return false
 	}
 	if b.of == nil {
-		b.of = map[int][]*Event{}
+		b.of, b.at = map[int][]*Event{}, map[int64][]*Event{}
 	}
 	b.kept++
 	b.of[e.PID] = append(b.of[e.PID], e)
+	b.at[e.At] = append(b.at[e.At], e)
 	return true
 }
 
@@ -80,6 +83,24 @@ func (b *byPID) near(pid int, at, before, after int64) *Event {
 	for _, e := range list[:min(len(list), 100)] {
 		if e.At == 0 || e.At >= at-before && e.At <= at+after {
 			return e
+		}
+	}
+	return nil
+}
+
+// take uses up an event within two seconds of a time.
+func (b *byPID) take(at int64) *Event {
+	for _, offset := range []int64{0, 1, -1, 2, -2} {
+		list := b.at[at+offset]
+		for i, e := range list {
+			if !e.used {
+				e.used = true
+				b.at[at+offset] = list[i+1:]
+				return e
+			}
+		}
+		if len(list) > 0 {
+			b.at[at+offset] = nil
 		}
 	}
 	return nil
@@ -185,12 +206,7 @@ func (t *timeline) add(e *Event) bool {
 	case roleFault:
 		return t.faults.add(e)
 	case roleStop, roleReload, roleReady:
-		// The unit of systemd's own messages is only used where PHP-FPM's log is not there.
-		name := e.Unit
-		if e.Log == SystemdLog {
-			name = systemdUnit
-		}
-		addTo(t.lives, name, e)
+		addTo(t.lives, e.Unit, e)
 	case roleTrace:
 		addTo(t.traces, e.Pool, e)
 		addTo(t.traces, "", e)
@@ -200,5 +216,3 @@ func (t *timeline) add(e *Event) bool {
 	}
 	return false
 }
-
-const systemdUnit = "systemd"
