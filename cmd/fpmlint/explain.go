@@ -3,10 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"os"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
 
 	"fpmlint/lint/logs"
+	"fpmlint/lint/report"
 	"fpmlint/rules"
 )
 
@@ -22,8 +26,7 @@ func explainCommand() *cli.Command {
 			var ids []string
 			for _, r := range rules.All() {
 				if r.ID == c.Args().First() {
-					_, err := fmt.Fprint(c.App.Writer, r.Doc)
-					return err
+					return printPage(c, r.Doc)
 				}
 				ids = append(ids, r.ID)
 			}
@@ -37,4 +40,14 @@ func explainCommand() *cli.Command {
 			return fmt.Errorf("unknown rule %q%s", c.Args().First(), didYouMean(c.Args().First(), ids))
 		},
 	}
+}
+
+// printPage renders a page on a terminal; elsewhere it stays Markdown, for other programs.
+func printPage(c *cli.Context, page string) error {
+	w := c.App.Writer
+	if f, ok := w.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+		_, err := io.WriteString(w, page)
+		return err
+	}
+	return report.Markdown(w, page, report.Options{Color: colored(c, w), Width: width(w)})
 }
