@@ -83,7 +83,7 @@ func runDiagnose(c *cli.Context) error {
 		return errors.Join(err, finish())
 	}
 	switch {
-	case c.Bool("follow"):
+	case c.Bool("follow") && format == "json":
 	case format == "json":
 		err = errors.Join(err, report.DiagnoseJSON(out, r))
 	case format == "html":

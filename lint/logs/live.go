@@ -21,7 +21,8 @@ func Configured(stacks []*stack.Stack, since time.Time) (all, current []string) 
 	var out, now []string
 	add := func(root *source.Root, names ...string) bool {
 		for _, name := range names {
-			if !root.Exists(name) || root.Disk() == "" {
+			// Containers link their logs to /dev/stderr, which nobody can read back.
+			if info, err := root.Stat(name); err != nil || !info.Mode().IsRegular() || root.Disk() == "" {
 				continue
 			}
 			now = append(now, onDisk(root, name))

@@ -74,7 +74,7 @@ func messagesOf(c *Cause) string {
 			text = strings.Replace(text, "{signal}", fmt.Sprint(m.Signal), 1)
 		}
 		if m.Errno != 0 {
-			text += fmt.Sprintf(" (%d: %s)", int(m.Errno), upperFirst(m.Errno.Error()))
+			text += fmt.Sprintf(" (%s)", m.Errno)
 		}
 		if m.While != "" {
 			text += " while " + m.While

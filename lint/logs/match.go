@@ -3,7 +3,6 @@ package logs
 import (
 	"bytes"
 	"strings"
-	"syscall"
 )
 
 // piece is a literal part of a message's text, and the varying part before it.
@@ -150,7 +149,7 @@ var dictionaries = func() map[Log]*dictionary {
 
 // find is the message that a text is, nil where it is none that is known. The errno and the action
 // are nginx's.
-func (d *dictionary) find(text []byte, errno syscall.Errno, while []byte) (*Message, captures) {
+func (d *dictionary) find(text []byte, errno Errno, while []byte) (*Message, captures) {
 	word := text
 	if i := bytes.IndexByte(text, ' '); i >= 0 {
 		word = text[:i]

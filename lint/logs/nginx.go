@@ -2,9 +2,9 @@ package logs
 
 import (
 	"bytes"
+	"fmt"
 	"net/netip"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -67,7 +67,7 @@ func nginxTime(line []byte, zone *time.Location) int64 {
 // ngx_http_log_error_handler.
 type nginxLine struct {
 	message, while                          []byte
-	errno                                   syscall.Errno
+	errno                                   Errno
 	client, server, request, upstream, host []byte
 	complete                                bool // the request's fields are there
 }
@@ -163,25 +163,6 @@ func aboutUpstream(while []byte) bool {
 		return true
 	}
 	return false
-}
-
-// cutErrno takes " (N: text)" or " (SSL: text)" from the end of a message.
-func cutErrno(b []byte) ([]byte, syscall.Errno) {
-	if len(b) == 0 || b[len(b)-1] != ')' {
-		return b, 0
-	}
-	if i := index(b, " (SSL: "); i >= 0 {
-		return b[:i], 0
-	}
-	i := bytes.LastIndex(b, []byte(" ("))
-	if i < 0 {
-		return b, 0
-	}
-	n := digits(b[i+2:])
-	if n == 0 || n > 5 || i+2+n >= len(b) || b[i+2+n] != ':' {
-		return b, 0
-	}
-	return b[:i], syscall.Errno(number(b[i+2 : i+2+n]))
 }
 
 const stderrBegin = `FastCGI sent in stderr: "`
@@ -315,7 +296,7 @@ func normal(l nginxLine) string {
 		}
 	}
 	if l.errno != 0 {
-		b.WriteString(" (" + l.errno.Error() + ")")
+		fmt.Fprintf(&b, " (%d)", int(l.errno))
 	}
 	if len(l.while) > 0 {
 		b.WriteString(" while " + string(l.while))

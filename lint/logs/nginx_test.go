@@ -50,6 +50,10 @@ func TestNginxCauses(t *testing.T) {
 		`[error] 8#8: *2 connect() failed (111: Connection refused) while connecting to upstream`:                                                                              "socket-refused",
 		`[crit] 8#8: *2 connect() to unix:/run/a.sock failed (13: Permission denied) while connecting to upstream`:                                                             "socket-forbidden",
 		`[error] 8#8: *2 connect() to unix:/run/a.sock failed (11: Resource temporarily unavailable) while connecting to upstream`:                                             "backlog-full",
+		`[error] 8#8: *2 connect() failed (61: Connection refused) while connecting to upstream`:                                                                               "socket-refused",
+		`[error] 8#8: *2 connect() to unix:/run/a.sock failed (35: Resource temporarily unavailable) while connecting to upstream`:                                             "backlog-full",
+		`[error] 8#8: *2 connect() failed (113: Host is unreachable) while connecting to upstream`:                                                                             "host-unreachable",
+		`[error] 8#8: *2 upstream timed out (110: Operation timed out) while reading response header from upstream`:                                                            "upstream-timeout",
 		`[error] 8#8: *2 connect() failed (113: No route to host) while connecting to upstream`:                                                                                "host-unreachable",
 		`[error] 8#8: *2 upstream timed out (110: Connection timed out) while reading response header from upstream`:                                                           "upstream-timeout",
 		`[error] 8#8: *2 upstream timed out (110: Connection timed out) while connecting to upstream`:                                                                          "backlog-full",
@@ -134,7 +138,7 @@ Stack trace:
 func TestNginxUnknown(t *testing.T) {
 	c := readText(t, stampOf+`[error] 8#8: *2 upstream sang "la la" 17 times while reading response header from upstream`+tailOf+"\n"+
 		stampOf+`[error] 8#8: *2 frobnicate() failed (5: Input/output error) while sending request to upstream`+tailOf+"\n")
-	want := []string{`upstream sang "..." N times while reading response header from upstream`, `frobnicate() failed (input/output error) while sending request to upstream`}
+	want := []string{`upstream sang "..." N times while reading response header from upstream`, `frobnicate() failed (5) while sending request to upstream`}
 	if strings.Join(c.unknowns, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got %q, want %q", c.unknowns, want)
 	}

@@ -3,7 +3,7 @@ package logs
 import "bytes"
 
 // maxFrames is how many frames of a slow log's record are kept, innermost first.
-const maxFrames = 20
+const maxFrames = 12
 
 // startSlow begins a slow log's record: "[date]  [pool www] pid 3669".
 func (r *reader) startSlow(line, rest []byte, at int64) {

@@ -2,7 +2,6 @@ package logs
 
 import (
 	"slices"
-	"syscall"
 )
 
 // Log is the program whose message it is.
@@ -26,7 +25,7 @@ type Message struct {
 	// others as a beginning.
 	Text string
 	// Errno is the system's error, 0 for none or any.
-	Errno syscall.Errno
+	Errno Errno
 	// Signal is that by which a worker ended, 0 for any.
 	Signal int
 	// While is what nginx was doing, "" for anything.
@@ -76,20 +75,20 @@ const (
 // mm/oom_kill.c and arch/x86/mm/fault.c. Of two messages of one text the first that fits counts.
 var table = []*Message{
 	// The connection cannot be made. "to PEER" is left out of connect().
-	{Log: NginxLog, Text: "connect() failed", Errno: syscall.ENOENT, Cause: "socket-missing", Status: 502, role: roleNoEntry},
-	{Log: NginxLog, Text: "connect() failed", Errno: syscall.ENOTDIR, Cause: "socket-missing", Status: 502},
-	{Log: NginxLog, Text: "connect() failed", Errno: syscall.ECONNREFUSED, Cause: "socket-refused", Status: 502, role: roleNoEntry},
-	{Log: NginxLog, Text: "connect() failed", Errno: syscall.ECONNRESET, Cause: "socket-refused", Status: 502},
-	{Log: NginxLog, Text: "connect() failed", Errno: syscall.EACCES, Cause: "socket-forbidden", Status: 502},
-	{Log: NginxLog, Text: "connect() failed", Errno: syscall.EPERM, Cause: "socket-forbidden", Status: 502},
-	{Log: NginxLog, Text: "connect() failed", Errno: syscall.EAGAIN, Cause: "backlog-full", Status: 502, role: roleSlow},
-	{Log: NginxLog, Text: "connect() failed", Errno: syscall.ETIMEDOUT, Cause: "host-unreachable", Status: 502},
-	{Log: NginxLog, Text: "connect() failed", Errno: syscall.EHOSTUNREACH, Cause: "host-unreachable", Status: 502},
-	{Log: NginxLog, Text: "connect() failed", Errno: syscall.ENETUNREACH, Cause: "host-unreachable", Status: 502},
-	{Log: NginxLog, Text: "connect() failed", Errno: syscall.EHOSTDOWN, Cause: "host-unreachable", Status: 502},
-	{Log: NginxLog, Text: "connect() failed", Errno: syscall.EAFNOSUPPORT, Cause: "host-unreachable", Status: 502},
-	{Log: NginxLog, Text: "connect() failed", Errno: syscall.EPROTOTYPE, Cause: "protocol-mismatch", Status: 502},
-	{Log: NginxLog, Text: "connect() failed", Errno: syscall.EADDRNOTAVAIL, Cause: "nginx-resources", Status: 502},
+	{Log: NginxLog, Text: "connect() failed", Errno: enoent, Cause: "socket-missing", Status: 502, role: roleNoEntry},
+	{Log: NginxLog, Text: "connect() failed", Errno: enotdir, Cause: "socket-missing", Status: 502},
+	{Log: NginxLog, Text: "connect() failed", Errno: econnrefused, Cause: "socket-refused", Status: 502, role: roleNoEntry},
+	{Log: NginxLog, Text: "connect() failed", Errno: econnreset, Cause: "socket-refused", Status: 502},
+	{Log: NginxLog, Text: "connect() failed", Errno: eacces, Cause: "socket-forbidden", Status: 502},
+	{Log: NginxLog, Text: "connect() failed", Errno: eperm, Cause: "socket-forbidden", Status: 502},
+	{Log: NginxLog, Text: "connect() failed", Errno: eagain, Cause: "backlog-full", Status: 502, role: roleSlow},
+	{Log: NginxLog, Text: "connect() failed", Errno: etimedout, Cause: "host-unreachable", Status: 502},
+	{Log: NginxLog, Text: "connect() failed", Errno: ehostunreach, Cause: "host-unreachable", Status: 502},
+	{Log: NginxLog, Text: "connect() failed", Errno: enetunreach, Cause: "host-unreachable", Status: 502},
+	{Log: NginxLog, Text: "connect() failed", Errno: ehostdown, Cause: "host-unreachable", Status: 502},
+	{Log: NginxLog, Text: "connect() failed", Errno: eafnosupport, Cause: "host-unreachable", Status: 502},
+	{Log: NginxLog, Text: "connect() failed", Errno: eprototype, Cause: "protocol-mismatch", Status: 502},
+	{Log: NginxLog, Text: "connect() failed", Errno: eaddrnotavail, Cause: "nginx-resources", Status: 502},
 	{Log: NginxLog, Text: "bind({address}) failed", While: connecting, Cause: "nginx-resources", Status: 500},
 	{Log: NginxLog, Text: "socket() failed", While: connecting, Cause: "nginx-resources", Status: 500},
 	{Log: NginxLog, Text: "{n} worker_connections are not enough", Cause: "nginx-resources", Status: 500},
@@ -127,16 +126,16 @@ var table = []*Message{
 	{Log: NginxLog, Text: "upstream timed out", Cause: "upstream-timeout", Status: 504, role: roleSlow},
 
 	// The connection ended early.
-	{Log: NginxLog, Text: "recv() failed", Errno: syscall.ECONNRESET, While: readHeader, Cause: "worker-closed", Status: 502, role: roleReset},
-	{Log: NginxLog, Text: "recv() failed", Errno: syscall.ECONNRESET, While: sending, Cause: "worker-closed", Status: 502, role: roleReset},
-	{Log: NginxLog, Text: "recv() failed", Errno: syscall.ECONNRESET, While: readBody, Cause: "worker-closed", Status: 200, role: roleReset},
-	{Log: NginxLog, Text: "recv() failed", Errno: syscall.ECONNRESET, While: toClient, Cause: "worker-closed", Status: 200, role: roleReset},
-	{Log: NginxLog, Text: "recv() failed", Errno: syscall.ECONNREFUSED, While: readHeader, Cause: "socket-refused", Status: 502, role: roleNoEntry},
-	{Log: NginxLog, Text: "recv() failed", Errno: syscall.ETIMEDOUT, While: readHeader, Cause: "host-unreachable", Status: 502},
-	{Log: NginxLog, Text: "recv() failed", Errno: syscall.EHOSTUNREACH, While: readHeader, Cause: "host-unreachable", Status: 502},
+	{Log: NginxLog, Text: "recv() failed", Errno: econnreset, While: readHeader, Cause: "worker-closed", Status: 502, role: roleReset},
+	{Log: NginxLog, Text: "recv() failed", Errno: econnreset, While: sending, Cause: "worker-closed", Status: 502, role: roleReset},
+	{Log: NginxLog, Text: "recv() failed", Errno: econnreset, While: readBody, Cause: "worker-closed", Status: 200, role: roleReset},
+	{Log: NginxLog, Text: "recv() failed", Errno: econnreset, While: toClient, Cause: "worker-closed", Status: 200, role: roleReset},
+	{Log: NginxLog, Text: "recv() failed", Errno: econnrefused, While: readHeader, Cause: "socket-refused", Status: 502, role: roleNoEntry},
+	{Log: NginxLog, Text: "recv() failed", Errno: etimedout, While: readHeader, Cause: "host-unreachable", Status: 502},
+	{Log: NginxLog, Text: "recv() failed", Errno: ehostunreach, While: readHeader, Cause: "host-unreachable", Status: 502},
 	{Log: NginxLog, Text: "recv() failed", While: "proxying upgraded connection"},
-	{Log: NginxLog, Text: "readv() failed", Errno: syscall.ECONNRESET, While: readHeader, Cause: "worker-closed", Status: 502, role: roleReset},
-	{Log: NginxLog, Text: "readv() failed", Errno: syscall.ECONNRESET, Cause: "worker-closed", Status: 200, role: roleReset},
+	{Log: NginxLog, Text: "readv() failed", Errno: econnreset, While: readHeader, Cause: "worker-closed", Status: 502, role: roleReset},
+	{Log: NginxLog, Text: "readv() failed", Errno: econnreset, Cause: "worker-closed", Status: 200, role: roleReset},
 	{Log: NginxLog, Text: "upstream prematurely closed connection", While: readBody, Cause: "worker-closed", Status: 200, role: roleReset},
 	{Log: NginxLog, Text: "upstream prematurely closed connection", While: toClient, Cause: "worker-closed", Status: 200, role: roleReset},
 	{Log: NginxLog, Text: "upstream prematurely closed connection", Cause: "worker-closed", Status: 502, role: roleReset},
@@ -144,12 +143,12 @@ var table = []*Message{
 	{Log: NginxLog, Text: "upstream prematurely closed FastCGI stdout", Cause: "worker-closed", Status: 200, role: roleReset},
 	{Log: NginxLog, Text: "upstream prematurely closed FastCGI request", Cause: "worker-closed", Status: 200, role: roleReset},
 	{Log: NginxLog, Text: "kevent() reported that upstream closed connection", Cause: "worker-closed", Status: 200, role: roleReset},
-	{Log: NginxLog, Text: "writev() failed", Errno: syscall.EPIPE, While: sending, Cause: "worker-closed", Status: 502, role: roleReset},
-	{Log: NginxLog, Text: "writev() failed", Errno: syscall.ECONNRESET, While: sending, Cause: "worker-closed", Status: 502, role: roleReset},
-	{Log: NginxLog, Text: "send() failed", Errno: syscall.EPIPE, While: sending, Cause: "worker-closed", Status: 502, role: roleReset},
-	{Log: NginxLog, Text: "send() failed", Errno: syscall.ECONNRESET, While: sending, Cause: "worker-closed", Status: 502, role: roleReset},
-	{Log: NginxLog, Text: "sendfile() failed", Errno: syscall.EPIPE, While: sending, Cause: "worker-closed", Status: 502, role: roleReset},
-	{Log: NginxLog, Text: "sendfile() failed", Errno: syscall.ECONNRESET, While: sending, Cause: "worker-closed", Status: 502, role: roleReset},
+	{Log: NginxLog, Text: "writev() failed", Errno: epipe, While: sending, Cause: "worker-closed", Status: 502, role: roleReset},
+	{Log: NginxLog, Text: "writev() failed", Errno: econnreset, While: sending, Cause: "worker-closed", Status: 502, role: roleReset},
+	{Log: NginxLog, Text: "send() failed", Errno: epipe, While: sending, Cause: "worker-closed", Status: 502, role: roleReset},
+	{Log: NginxLog, Text: "send() failed", Errno: econnreset, While: sending, Cause: "worker-closed", Status: 502, role: roleReset},
+	{Log: NginxLog, Text: "sendfile() failed", Errno: epipe, While: sending, Cause: "worker-closed", Status: 502, role: roleReset},
+	{Log: NginxLog, Text: "sendfile() failed", Errno: econnreset, While: sending, Cause: "worker-closed", Status: 502, role: roleReset},
 
 	// The answer is refused.
 	{Log: NginxLog, Text: "upstream sent too big header", Cause: "header-too-big", Status: 502},

@@ -125,11 +125,7 @@ type ordered struct {
 	sorted bool
 }
 
-func (o *ordered) add(e *Event) {
-	if len(o.list) < maxKept {
-		o.list, o.sorted = append(o.list, e), false
-	}
-}
+func (o *ordered) add(e *Event) { o.list, o.sorted = append(o.list, e), false }
 
 // upTo are the events up to a time, included.
 func (o *ordered) upTo(at int64) []*Event {
@@ -167,6 +163,8 @@ type timeline struct {
 	lives map[string]*ordered
 	// traces and full are slow scripts and pools without a worker left, by pool; "" for all.
 	traces, full map[string]*ordered
+	// keptLives and keptTraces are the numbers of events in these maps.
+	keptLives, keptTraces int
 }
 
 func newTimeline() timeline {
@@ -176,7 +174,11 @@ func newTimeline() timeline {
 // maxNames bounds the maps by pool and by unit.
 const maxNames = 5_000
 
-func addTo(m map[string]*ordered, name string, e *Event) {
+func addTo(m map[string]*ordered, kept *int, name string, e *Event) {
+	if *kept >= 2*maxKept {
+		return
+	}
+	*kept++
 	o := m[name]
 	if o == nil {
 		if len(m) == maxNames {
@@ -206,13 +208,13 @@ func (t *timeline) add(e *Event) bool {
 	case roleFault:
 		return t.faults.add(e)
 	case roleStop, roleReload, roleReady:
-		addTo(t.lives, e.Unit, e)
+		addTo(t.lives, &t.keptLives, e.Unit, e)
 	case roleTrace:
-		addTo(t.traces, e.Pool, e)
-		addTo(t.traces, "", e)
+		addTo(t.traces, &t.keptTraces, e.Pool, e)
+		addTo(t.traces, &t.keptTraces, "", e)
 	case roleFull:
-		addTo(t.full, e.Pool, e)
-		addTo(t.full, "", e)
+		addTo(t.full, &t.keptTraces, e.Pool, e)
+		addTo(t.full, &t.keptTraces, "", e)
 	}
 	return false
 }
