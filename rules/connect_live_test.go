@@ -68,7 +68,7 @@ func TestConnectLive(t *testing.T) {
 	tcp := func(name, listen, clients string) string {
 		return fmt.Sprintf("[%s]\nuser = www-data\nlisten = %s\nlisten.allowed_clients = %s\npm = static\npm.max_children = 1\n", name, listen, clients)
 	}
-	// The TCP listener shows that nginx runs to whom only proc/net tells.
+	// By the TCP listener proxy-unreachable sees that nginx runs.
 	conf := live.Site(`    upstream up { server unix:@DIR@/ok.sock; }
     upstream down { server unix:@DIR@/ok.sock down; server unix:@DIR@/none.sock down; }
     upstream reserve { server unix:@DIR@/none.sock down; server unix:@DIR@/ok.sock backup; }

@@ -41,7 +41,10 @@ func checkMaxFailsBlackout(p *lint.Pass) {
 			checkFailingPages(p, h, u, group)
 		}
 		for _, b := range h.Backends {
-			if heard, _, who := hearing(h, b); both && b.Err == nil && b.Upstream == nil && b.Address.Host == "localhost" && heard.v4 && heard.v6 {
+			if !both || b.Err != nil || b.Upstream != nil || b.Address.Host != "localhost" {
+				continue
+			}
+			if heard, _, who := hearing(h, b); heard.v4 && heard.v6 {
 				reportLocalhost(p, h, b, who)
 			}
 		}
@@ -49,23 +52,26 @@ func checkMaxFailsBlackout(p *lint.Pass) {
 }
 
 // liveGroups are a hand-off's backends that are not down, upstream by upstream, where there are at
-// least two: a server that is alone is never left out.
+// least two: a server that is alone is never left out. Several values of a variable may lead to one
+// upstream.
 func liveGroups(h *stack.Handoff) [][]*stack.Backend {
 	var out [][]*stack.Backend
-	for i := 0; i < len(h.Backends); {
-		u := h.Backends[i].Upstream
-		var live []*stack.Backend
-		n := i
-		for ; n < len(h.Backends) && h.Backends[n].Upstream == u; n++ {
-			if u != nil && h.Backends[n].Err == nil && !h.Backends[n].Server.Down {
-				live = append(live, h.Backends[n])
-			}
+	seen := map[*nginx.UpstreamServer]bool{}
+	at := map[*nginx.Upstream]int{}
+	for _, b := range h.Backends {
+		if b.Upstream == nil || b.Err != nil || b.Server.Down || seen[b.Server] {
+			continue
 		}
-		if i = n; len(live) > 1 {
-			out = append(out, live)
+		seen[b.Server] = true
+		i, ok := at[b.Upstream]
+		if !ok {
+			i = len(out)
+			at[b.Upstream] = i
+			out = append(out, nil)
 		}
+		out[i] = append(out[i], b)
 	}
-	return out
+	return slices.DeleteFunc(out, func(live []*stack.Backend) bool { return len(live) < 2 })
 }
 
 // checkOneFPM looks for upstreams whose servers are one pool, or one address.

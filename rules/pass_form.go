@@ -35,6 +35,10 @@ func checkPassForm(p *lint.Pass) {
 			}
 			end := "nginx does not start or reload"
 			if atRuntime(h) {
+				if guarded(h) {
+					skipGuarded(p, h, b)
+					continue
+				}
 				end = "requests with this value end in a 500"
 			}
 			f := passFinding(h, b, fmt.Sprintf("%s: %s", addressError(b.Text, b.Err), end), passHelp(b.Text, b.Err))

@@ -23,6 +23,28 @@ func passFinding(h *stack.Handoff, b *stack.Backend, message, help string) lint.
 // in a 500, and nginx starts.
 func atRuntime(h *stack.Handoff) bool { return strings.Contains(h.Pass.Arg(0), "$") }
 
+var variableName = regexp.MustCompile(`\$\{?(\w+)`)
+
+// guarded says whether an if in the place looks at a variable of the pass: it may keep a value away
+// that the pass could not use.
+func guarded(h *stack.Handoff) bool {
+	for _, name := range variableName.FindAllString(h.Pass.Arg(0), -1) {
+		for at := h.Scope; at != nil && at.Kind != "http"; at = at.Parent {
+			for _, child := range at.Children {
+				if child.Kind == "if" && child.Statement != nil && strings.HasPrefix(strings.TrimLeft(child.Statement.Arg(0), "("), strings.Replace(name, "{", "", 1)) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// skipGuarded records that an if decides.
+func skipGuarded(p *lint.Pass, h *stack.Handoff, b *stack.Backend) {
+	p.Skip("%s: an if may keep the value %q from %s", place(b.Span), b.Text, h.Pass.Name)
+}
+
 // replaceIn is the edit that puts one text for another within a literal; nil where the span's file
 // is generated or the text is put together from parts.
 func replaceIn(at source.Span, old, text string) []source.Edit {

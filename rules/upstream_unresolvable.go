@@ -50,6 +50,9 @@ func reportNoUpstream(p *lint.Pass, h *stack.Handoff, b *stack.Backend) {
 	case h.Config.Fragment:
 		p.Skip("%s: upstream %s may be defined in nginx.conf, which was not given", place(b.Span), b.Text)
 		return
+	case atRuntime(h) && guarded(h):
+		skipGuarded(p, h, b)
+		return
 	case !h.Config.Complete():
 		p.Skip("%s: upstream %s may be defined in what was not read", place(b.Span), b.Text)
 		return

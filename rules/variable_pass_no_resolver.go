@@ -34,6 +34,10 @@ func checkVariablePassNoResolver(p *lint.Pass) {
 				!h.Scope.Effective("resolver").IsDefault {
 				continue
 			}
+			if guarded(h) {
+				skipGuarded(p, h, b)
+				continue
+			}
 			if h.Config.Fragment || !h.Config.Complete() {
 				p.Skip("%s: a resolver for %s may be set in what was not read", place(b.Span), b.Address.Host)
 				continue
