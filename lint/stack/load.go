@@ -129,6 +129,19 @@ func loadRoot(dir string, o Options) (*Stack, error) {
 	return loadFrom(root, dir, o)
 }
 
+// LoadRoot reads and joins the stack of a root that is at hand.
+func LoadRoot(root *source.Root, name string, o Options) (*Stack, error) {
+	s, err := loadFrom(root, name, o)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.Nginx)+len(s.Masters)+len(s.NginxTemplates)+len(s.FPMTemplates) == 0 {
+		return nil, fmt.Errorf("%s: %w", name, ErrNothing)
+	}
+	s.Join()
+	return s, nil
+}
+
 func loadFrom(root *source.Root, name string, o Options) (*Stack, error) {
 	s := newStack(root, name, o)
 	if err := s.FPMHost.EvidenceErr; err != nil {

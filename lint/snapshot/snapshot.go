@@ -1,0 +1,190 @@
+// Package snapshot collects what linting a machine needs, without its secrets, in one archive.
+package snapshot
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"fpmlint/lint/host"
+	"fpmlint/lint/source"
+	"fpmlint/lint/stack"
+)
+
+// ManifestFile is where a snapshot says what it is.
+const ManifestFile = "/fpmlint/manifest.json"
+
+// Manifest describes a snapshot.
+type Manifest struct {
+	Version int `json:"version"`
+	// Host is the machine's name, Time when the snapshot was taken, Tool the version of fpmlint.
+	Host string    `json:"host"`
+	Time time.Time `json:"time"`
+	Tool string    `json:"tool"`
+	// Masked are the lines in which a value was replaced by Mask.
+	Masked []Masked `json:"masked"`
+	// LeftOut are files that linting looked at and that are not in the snapshot, or empty there.
+	LeftOut []LeftOut `json:"leftOut"`
+}
+
+// Masked is a file with its lines, which count from 1.
+type Masked struct {
+	File  string `json:"file"`
+	Lines []int  `json:"lines"`
+}
+
+// LeftOut is a file and why its content is not in the snapshot.
+type LeftOut struct {
+	File   string `json:"file"`
+	Reason string `json:"reason"`
+}
+
+// Write writes the snapshot of a stack whose root was recorded while it was loaded and linted: a
+// tar compressed with zstd. Equal input gives equal bytes. The manifest's lists are filled in.
+func Write(w io.Writer, s *stack.Stack, rec *source.Recording, m *Manifest) error {
+	files := collect(s, rec, m)
+	if e := s.FPMHost.Evidence; e != nil {
+		data, err := e.JSON()
+		if err != nil {
+			return err
+		}
+		files[host.EvidenceFile] = file{mode: 0o644, data: data}
+	}
+	data, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	files[ManifestFile] = file{mode: 0o644, data: append(data, '\n')}
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	t := tar.NewWriter(z)
+	// The manifest comes first, so that a reader need not unpack the rest to know the host.
+	names := slices.Sorted(maps.Keys(files))
+	names = append([]string{ManifestFile}, slices.DeleteFunc(names, func(n string) bool { return n == ManifestFile })...)
+	for _, name := range names {
+		if err := files[name].write(t, name); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if err := t.Close(); err != nil {
+		return err
+	}
+	return z.Close()
+}
+
+type file struct {
+	mode fs.FileMode
+	link string
+	data []byte
+}
+
+func (f file) write(t *tar.Writer, name string) error {
+	h := &tar.Header{Format: tar.FormatPAX, Name: strings.TrimPrefix(name, "/"), Mode: int64(f.mode.Perm()), Typeflag: tar.TypeReg, Size: int64(len(f.data))}
+	switch {
+	case f.mode.IsDir():
+		h.Typeflag, h.Name = tar.TypeDir, h.Name+"/"
+	case f.link != "":
+		h.Typeflag, h.Linkname = tar.TypeSymlink, f.link
+	}
+	if err := t.WriteHeader(h); err != nil {
+		return err
+	}
+	_, err := t.Write(f.data)
+	return err
+}
+
+func collect(s *stack.Stack, rec *source.Recording, m *Manifest) map[string]file {
+	nginxFiles := map[string]bool{}
+	dirs := map[string]bool{}
+	for _, c := range s.Nginx {
+		dirs[c.Prefix] = true
+		for _, f := range c.Files {
+			nginxFiles[f.Source.Path] = true
+		}
+	}
+	fpmFiles := map[string]bool{}
+	for _, master := range s.Masters {
+		for _, f := range master.Files {
+			fpmFiles[f.Path] = true
+		}
+	}
+	m.Masked, m.LeftOut = []Masked{}, []LeftOut{}
+	out := map[string]file{}
+	for p, seen := range rec.Each {
+		volatile := strings.HasPrefix(p, "/proc/") || strings.HasPrefix(p, "/sys/") || strings.HasPrefix(p, "/dev/")
+		switch {
+		case p == "/" || strings.HasPrefix(p, "/fpmlint/"):
+		case seen.Listed && !stackName.MatchString(p): // a neighbour in /etc, say
+		case seen.Mode.IsDir() && !volatile:
+			out[p] = file{mode: fs.ModeDir | seen.Mode.Perm()}
+		case seen.Link != "" && !volatile:
+			out[p] = file{mode: 0o777, link: seen.Link}
+		case seen.Mode.IsRegular() && seen.Data == nil && !volatile:
+			out[p] = file{mode: seen.Mode} // that it is there is all that was asked
+		case seen.Mode.IsRegular() && seen.Data != nil:
+			f := source.NewFile(p, seen.Data)
+			mask := newMasker(f)
+			var data []byte
+			var reason string
+			switch {
+			case keyBlock.Match(seen.Data):
+				reason = "it holds a private key"
+			case bytes.IndexByte(seen.Data, 0) >= 0:
+				reason = "it is not a text"
+			case nginxFiles[p]:
+				mask.nginx()
+				data = mask.result()
+			case fpmFiles[p] || strings.HasSuffix(p, ".ini"):
+				mask.ini()
+				data = mask.result()
+			case underAny(dirs, p) && path.Ext(p) != ".htpasswd" && isParams(p):
+				mask.nginx()
+				data = mask.result()
+			default:
+				if data, reason = reduce(p, seen.Data); volatile && reason != "" {
+					continue
+				}
+			}
+			out[p] = file{mode: seen.Mode, data: data}
+			if reason != "" {
+				m.LeftOut = append(m.LeftOut, LeftOut{p, reason})
+			}
+			if len(mask.lines) > 0 {
+				m.Masked = append(m.Masked, Masked{p, slices.Sorted(maps.Keys(mask.lines))})
+			}
+		}
+	}
+	slices.SortFunc(m.Masked, func(a, b Masked) int { return strings.Compare(a.File, b.File) })
+	slices.SortFunc(m.LeftOut, func(a, b LeftOut) int { return strings.Compare(a.File, b.File) })
+	return out
+}
+
+// stackName is in the paths of what a listing may be asked for: its neighbours are left out.
+var stackName = regexp.MustCompile(`(?i)php|fpm|nginx|openresty`)
+
+func underAny(dirs map[string]bool, p string) bool {
+	for p != "/" && p != "." {
+		if p = path.Dir(p); dirs[p] && p != "/" {
+			return true
+		}
+	}
+	return false
+}
+
+// isParams says whether a file holds the standard FastCGI parameters, which rules look for.
+func isParams(p string) bool {
+	return strings.HasPrefix(path.Base(p), "fastcgi")
+}
