@@ -33,6 +33,10 @@ func checkEmergencyRestart(p *lint.Pass) {
 			p.Skip("%s: %s", m.Conf.Display, why)
 			continue
 		}
+		if m.Blind {
+			p.Skip("%s was not read", m.Conf.Display)
+			continue
+		}
 		n, okN := m.GlobalInt("emergency_restart_threshold")
 		seconds, okS := m.GlobalSeconds("emergency_restart_interval")
 		if !okN || !okS || n > 0 && seconds > 0 {

@@ -32,7 +32,7 @@ func checkFPMConfig(p *lint.Pass) {
 			continue
 		}
 		for _, problem := range m.Problems {
-			if problem.Kind == source.Unread {
+			if problem.Kind == source.Unread || problem.Kind == source.Denied {
 				p.Skip("%s:%d: %s", problem.Span.File.Display, problem.Span.Position().Line, problem.Message)
 			}
 		}

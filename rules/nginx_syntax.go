@@ -4,7 +4,6 @@ import (
 	_ "embed"
 
 	"fpmlint/lint"
-	"fpmlint/lint/nginx"
 	"fpmlint/lint/source"
 )
 
@@ -29,9 +28,9 @@ func checkNginxSyntax(p *lint.Pass) {
 			if problem.Kind == source.Template {
 				continue
 			}
-			if problem.Kind == source.Unread && !c.Root.Live() {
-				// The snapshot may lack what the server has.
-				p.Skip("%s", includeSkip(c, problem))
+			if problem.Kind == source.Denied || problem.Kind == source.Unread && !c.Root.Live() {
+				// The snapshot may lack what the server has, and nginx reads as root.
+				p.Skip("%s: an include was not read: %s", place(problem.Span), problem.Message)
 				continue
 			}
 			p.Report(lint.Finding{
@@ -51,11 +50,6 @@ func skipTemplates(p *lint.Pass, problems []source.Problem) {
 			p.Skip("%s is %s", place(problem.Span), problem.Message)
 		}
 	}
-}
-
-func includeSkip(c *nginx.Config, problem source.Problem) string {
-	at := problem.Span.Position()
-	return problem.Span.File.Display + ":" + itoa(at.Line) + " includes what is not there: " + problem.Message
 }
 
 func nginxHelp(problem source.Problem) string {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"fpmlint/lint/report"
+
 	"fpmlint/lint/spell"
 )
 
@@ -57,12 +59,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 // printable keeps an error, which may quote a file's name, from driving the terminal.
 func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && (r < 0x20 || r == 0x7f || r == 0x9b) {
-			return '?'
-		}
-		return r
-	}, s)
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = report.Escape(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {

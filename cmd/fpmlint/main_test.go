@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"os"
 	"os/exec"
@@ -36,15 +37,39 @@ func TestScripts(t *testing.T) {
 				ts.Check(f.Truncate(1 << 30))
 				ts.Check(f.Close())
 			},
+			"binary": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat("\x7fELF\x00\x01\n[{=\n", 100)), 0o644))
+			},
+			"latin1": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("user \"a\"\x94;\n"), 0o644))
+			},
 			"nest": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat("http {", 100_000)), 0o644))
 			},
+		},
+		Condition: func(condition string) (bool, error) {
+			if condition != "root" {
+				return false, errors.New("unknown condition " + condition)
+			}
+			return os.Geteuid() == 0, nil
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("NO_COLOR", "")
 			return nil
 		},
 	})
+}
+
+// TestHostileNames holds errors that quote a name to what is safe on a terminal.
+func TestHostileNames(t *testing.T) {
+	hostile := "no\x1b[31m\u202e\u009b"
+	for _, args := range [][]string{{"lint", hostile}, {"lint", "--root", hostile}, {"lint", "--config", hostile}, {"lint", "--format", hostile}, {"lint", "--" + hostile}, {"explain", hostile}, {hostile}} {
+		var out, errs strings.Builder
+		code := run(context.Background(), append([]string{"fpmlint"}, args...), nil, &out, &errs)
+		if code != exitUsage || out.Len() > 0 || strings.ContainsAny(errs.String(), "\x1b\u202e\u009b") || strings.Count(errs.String(), "\n") != 1 {
+			t.Errorf("%q: code %d, %q, %q", args, code, out.String(), errs.String())
+		}
+	}
 }
 
 var update = flag.Bool("update", false, "rewrite the README's session and the tables of rules")

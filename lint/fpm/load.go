@@ -1,7 +1,10 @@
 package fpm
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -79,9 +82,11 @@ func (l *loader) file(f *source.File, depth int) {
 			if first {
 				l.master.Problems = append(l.master.Problems, source.NewTemplate(mark))
 			}
+			l.master.Blind = l.master.Blind || f == l.master.Conf
 			return
 		}
 	}
+	binary, before := bytes.IndexByte(f.Data, 0) >= 0, len(l.master.Problems)
 	scan(f, l.php5(), func(ln line) bool {
 		switch {
 		case !ln.hash.IsZero():
@@ -94,6 +99,10 @@ func (l *loader) file(f *source.File, depth int) {
 			l.include(ln.entry, depth)
 		default:
 			l.entry(ln.entry)
+		}
+		if binary && len(l.master.Problems) > before { // one fault says it all
+			l.master.Blind = l.master.Blind || f == l.master.Conf
+			return false
 		}
 		return true
 	})
@@ -203,6 +212,9 @@ func (l *loader) include(e *Entry, depth int) {
 	}
 	names, err := l.master.Root.Glob(pattern)
 	switch {
+	case errors.Is(err, fs.ErrPermission):
+		l.problem(source.Denied, e.ValueSpan, "include = %s: %v", e.Value, err)
+		return
 	case err != nil && l.master.Root.Live():
 		l.problem(source.Invalid, e.ValueSpan, "Unable to globalize '%s' (ret=2) from %s at line %d.", pattern, e.ValueSpan.File.Path, e.ValueSpan.Position().Line)
 		return
@@ -218,7 +230,7 @@ func (l *loader) include(e *Entry, depth int) {
 		}
 		f, err := l.master.Root.Read(n)
 		if err != nil {
-			l.problem(source.Unread, e.ValueSpan, "include = %s: %v", e.Value, err)
+			l.problem(source.Denied, e.ValueSpan, "include = %s: %v", e.Value, err)
 			continue
 		}
 		l.file(f, depth+1)

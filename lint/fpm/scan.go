@@ -94,7 +94,7 @@ func (s *lineScanner) entry() (*Entry, *source.Problem) {
 	data, from := s.f.Data, s.pos
 	for s.pos < s.end && !strings.ContainsRune("=;[", rune(data[s.pos])) {
 		if strings.IndexByte("{}|&~!()^\"", data[s.pos]) >= 0 {
-			return nil, s.syntax(s.pos, s.pos+1, "PHP:  syntax error, unexpected '%c' in Unknown on line 1", data[s.pos])
+			return nil, s.syntax(s.pos, s.pos+1, "PHP:  syntax error, unexpected '%s' in Unknown on line 1", data[s.pos:s.pos+1])
 		}
 		s.pos++
 	}
@@ -227,7 +227,7 @@ func (s *lineScanner) operator(c byte, before string) *source.Problem {
 	if ok {
 		return nil
 	}
-	return s.syntax(s.pos, s.pos+1, "PHP:  syntax error, unexpected '%c' in Unknown on line 1", c)
+	return s.syntax(s.pos, s.pos+1, "PHP:  syntax error, unexpected '%s' in Unknown on line 1", s.f.Data[s.pos:s.pos+1])
 }
 
 // doubleQuoted reads a part in double quotes: a backslash keeps the quote, ${NAME} is expanded.

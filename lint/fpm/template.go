@@ -1,6 +1,7 @@
 package fpm
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 
@@ -18,8 +19,11 @@ var (
 )
 
 // TemplateMark finds what shows that a file is a template that becomes FPM's. Comments are not
-// looked at.
+// looked at; a binary file is none.
 func TemplateMark(f *source.File) (mark source.Span, ok bool) {
+	if bytes.IndexByte(f.Data, 0) >= 0 {
+		return source.Span{}, false
+	}
 	at := 0
 	for line := range strings.Lines(string(f.Data)) {
 		if start, end, ok := markIn(line); ok {

@@ -57,6 +57,8 @@ type Master struct {
 	// Conf is the main file; the first pool's file where PoolsOnly.
 	Conf *source.File
 	Options
+	// Blind says that the main file is a template, or binary: what it sets is not known.
+	Blind bool
 	// PoolsOnly says that pools were read without the main file that includes them.
 	PoolsOnly bool
 	// Installed says that the FPM program is under the root, HasBinaries that the root holds
@@ -95,8 +97,11 @@ type Pool struct {
 
 // Complete says whether all of the configuration was read.
 func (m *Master) Complete() bool {
+	if m.Blind {
+		return false
+	}
 	for _, p := range m.Problems {
-		if p.Kind == source.Unread || p.Kind == source.Limit {
+		if p.Kind == source.Unread || p.Kind == source.Denied || p.Kind == source.Limit || p.Kind == source.Template {
 			return false
 		}
 	}

@@ -255,13 +255,13 @@ func unread(name string, literal bool, err error) (source.Kind, string) {
 	case errors.Is(err, fs.ErrNotExist):
 		return source.Unread, fmt.Sprintf(`open() "%s" failed (2: No such file or directory)`, name)
 	case errors.Is(err, fs.ErrPermission):
-		return source.Unread, fmt.Sprintf(`open() "%s" failed (13: Permission denied)`, name)
+		return source.Denied, fmt.Sprintf(`open() "%s" failed (13: Permission denied)`, name)
 	case errors.Is(err, source.ErrIsDir) && literal:
 		return source.Unread, fmt.Sprintf(`pread() "%s" failed (21: Is a directory)`, name)
 	case errors.Is(err, source.ErrIsDir):
 		return source.Unread, fmt.Sprintf(`%s: the pattern matches a directory, which nginx cannot read`, name)
 	case errors.Is(err, source.ErrTooLarge):
-		return source.Limit, err.Error()
+		return source.Denied, err.Error()
 	}
 	return source.Unread, err.Error()
 }

@@ -54,7 +54,7 @@ func scan(f *source.File) (statements []*Statement, marks []source.Span, problem
 		switch t {
 		case semicolon, open:
 			if len(words) == 0 {
-				s.fail(at, at+1, `unexpected "%c"`, s.text[at])
+				s.fail(at, at+1, `unexpected "%s"`, s.text[at:at+1])
 				t = failed
 				break
 			}
@@ -239,7 +239,7 @@ func (s *scanner) quoted(quote byte) bool {
 	case c == ')':
 		// nginx begins a token at the ')' (if ($a = "b")).
 	default:
-		s.fail(s.pos, s.pos+1, `unexpected "%c"`, c)
+		s.fail(s.pos, s.pos+1, `unexpected "%s"`, s.text[s.pos:s.pos+1])
 		return false
 	}
 	return true

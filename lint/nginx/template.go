@@ -1,6 +1,7 @@
 package nginx
 
 import (
+	"bytes"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,6 +32,9 @@ var (
 // TemplateMark finds what shows that a file is a template that becomes nginx's. Comments and Lua
 // are not looked at, and in quotes only what no nginx file has.
 func TemplateMark(f *source.File) (mark source.Span, ok bool) {
+	if bytes.IndexByte(f.Data, 0) >= 0 {
+		return source.Span{}, false // a binary file
+	}
 	t := templateScan{text: string(f.Data), file: f, named: source.TemplateName(f.Path)}
 	t.marks = source.TemplateMarks(t.text)
 	if t.run(); t.end == 0 {

@@ -12,6 +12,9 @@ const (
 	// Unread is an include that is not there or cannot be read. It makes the configuration
 	// incomplete: what is absent from it may stand in the part that was not read.
 	Unread
+	// Denied is an include that fpmlint cannot read although the daemon may: its mode is against
+	// it, or its size. It makes the configuration incomplete, too.
+	Denied
 	// HashComment is a line that begins with #, which PHP 7 took out of its INI grammar.
 	HashComment
 	// Limit is a bound of fpmlint's own: a cycle of includes, nesting too deep, a file too large.

@@ -248,7 +248,7 @@ const maxGitLinks = 8
 func (r *Root) read(p string) (*File, error) {
 	real, info, err := r.resolve(p)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: p, Err: err}
+		return nil, &fs.PathError{Op: "open", Path: r.Display(p), Err: unwrap(err)}
 	}
 	r.mu.Lock()
 	f, fail := r.files[real], r.fails[real]

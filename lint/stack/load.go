@@ -203,7 +203,7 @@ func loadPaths(o Options) ([]*Stack, error) {
 			s, err = loadRoot(p, o)
 		case info.IsDir():
 			s, err = loadRepository(p, o)
-		case isSnapshot(p):
+		case isSnapshot(p) && info.Mode().IsRegular(): // opening a FIFO would wait
 			s, err = loadSnapshot(p, o)
 		default:
 			files = append(files, p)
@@ -281,8 +281,12 @@ func (s *Stack) addNginx(root *source.Root, given []string) error {
 		return nil
 	}
 	seen := map[*source.File]bool{}
+	dangling := "" // a link that leads nowhere
 	for _, conf := range nginxPlaces {
 		if !root.Exists(conf) {
+			if _, err := root.Lstat(conf); err == nil && dangling == "" {
+				dangling = conf
+			}
 			continue
 		}
 		c, err := nginx.Load(root, conf, nginx.Options{})
@@ -293,6 +297,10 @@ func (s *Stack) addNginx(root *source.Root, given []string) error {
 			seen[c.Conf] = true
 			s.Nginx = append(s.Nginx, c)
 		}
+	}
+	if len(s.Nginx) == 0 && dangling != "" {
+		_, err := root.Read(dangling)
+		return err
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -406,6 +407,9 @@ func (s *Stack) addStdin(o Options) error {
 	}
 	if len(data) > source.MaxDumpSize {
 		return fmt.Errorf("standard input: larger than %d MiB", source.MaxDumpSize>>20)
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return errors.New("standard input is empty")
 	}
 	if source.IsDump(data) {
 		root, main, err := source.Dump("-", bytes.NewReader(data))
