@@ -182,7 +182,7 @@ var causes = []*Cause{
 		Rules:   []string{"path-info-exec"}},
 	{ID: "fpm-down", Place: FPM, Class: Connectivity, Failed: true,
 		Request: "PHP-FPM was not running behind %s",
-		Event:   "PHP-FPM did not start",
+		Event:   "PHP-FPM did not start, or php-fpm -t refused its configuration",
 		Tell:    "nginx is refused or finds no socket, and the last that PHP-FPM's log or systemd tells is a stop, or a reload without a new start",
 		Advice:  "run php-fpm -t, mend what it says, start the service; test before every reload, as a reload with a faulty file ends PHP-FPM",
 		Rules:   []string{"fpm-syntax", "fpm-config", "pool-hash-comment", "listen-form", "listen-conflict", "no-restart-policy"}},

@@ -272,9 +272,15 @@ func (a *Analysis) leftovers() {
 }
 
 func (a *Analysis) leftover(c *Cause, e *Event, confidence Confidence, because ...*Event) {
-	if a.inTime(e) && a.Host == "" {
-		a.incident(key{cause: c, pool: e.Pool}).event(e, confidence, because...)
+	if !a.inTime(e) || a.Host != "" {
+		return
 	}
+	k := key{cause: c, pool: e.Pool}
+	if c.ID == "fpm-down" {
+		// One pool's fault stops all; and a failed php-fpm -t writes the same as a failed start.
+		k.pool, confidence = "", Likely
+	}
+	a.incident(k).event(e, confidence, because...)
 }
 
 // loops finds pools whose workers crash again and again: so many within a minute.
