@@ -44,6 +44,15 @@ func checkFPMConfig(p *lint.Pass) {
 			checkListenDir(p, pool)
 		}
 	}
+	for _, log := range p.Stack.MissingLogs {
+		if installed(log.Master) {
+			p.Report(lint.Finding{
+				Message: fmt.Sprintf("unable to open %s = %s: the directory %s is not there", log.Setting.Entry.Key, log.Setting.Text, log.Dir),
+				Help:    "create " + log.Dir + "; " + noStart,
+				Span:    log.Setting.Span,
+			})
+		}
+	}
 }
 
 // checkAccounts looks up the users and groups that FPM looks up when it starts

@@ -42,12 +42,26 @@ func reportProblems(p *lint.Pass, kinds ...source.Kind) {
 				if problem.Kind == kind {
 					p.Report(lint.Finding{
 						Message: problem.Message, Help: noStart,
-						Span: problem.Span, Related: problem.Related,
+						Span: problem.Span, Related: problem.Related, Fix: mend(problem),
 					})
 				}
 			}
 		}
 	}
+}
+
+// mend is the fix that a reader knows for a problem; nil where it knows none, or a file is
+// generated.
+func mend(problem source.Problem) *lint.Fix {
+	if len(problem.Edits) == 0 {
+		return nil
+	}
+	for _, e := range problem.Edits {
+		if !editable(e.Span.File) {
+			return nil
+		}
+	}
+	return &lint.Fix{Safe: true, Description: "the nearest numbers that PHP-FPM takes", Edits: mergeInserts(problem.Edits)}
 }
 
 // installed says whether a master can run: its program is there, as far as the root shows.

@@ -335,6 +335,9 @@ func TestDocumentation(t *testing.T) {
 				t.Errorf("the fix leaves: %s", left[0].Message)
 			}
 			for _, f := range good.Files {
+				if f.Name == "flags" {
+					continue
+				}
 				got, err := os.ReadFile(filepath.Join(dir, f.Name))
 				if err != nil {
 					t.Fatal(err)

@@ -2,6 +2,7 @@ package fpm
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"fpmlint/lint/source"
@@ -127,6 +128,7 @@ func (p *Pool) checkSpare(children int) {
 	if rate, ok := p.Int("pm.max_spawn_rate"); ok && rate < 1 {
 		p.refuse(p.Get("pm.max_spawn_rate"), "pm.max_spawn_rate must be a positive value")
 	}
+	before := len(p.Master.Problems)
 	switch {
 	case least <= 0:
 		p.refuse(low, "pm.min_spare_servers(%d) must be a positive value", least)
@@ -143,4 +145,35 @@ func (p *Pool) checkSpare(children int) {
 	case !start.IsDefault && first != 0 && (first < least || first > most):
 		p.refuse(start, "pm.start_servers(%d) must not be less than pm.min_spare_servers(%d) and not greater than pm.max_spare_servers(%d)", first, least, most)
 	}
+	if len(p.Master.Problems) > before {
+		p.Master.Problems[before].Edits = p.spareEdits(children, least, most, first)
+	}
+}
+
+// spareEdits bring the spare servers to the nearest numbers that FPM takes: at least one, at most
+// as many as there are workers, the lower one first, and the start between them. Where there is no
+// upper number it is three times the lower one, as in PHP's www.conf.in.
+func (p *Pool) spareEdits(children, least, most, first int) []source.Edit {
+	if most > 0 && least > most {
+		least, most = most, least
+	}
+	low := min(children, max(1, least))
+	high := min(children, max(low, most))
+	if most <= 0 {
+		high = min(children, max(3*low, children/3))
+	}
+	var edits []source.Edit
+	set := func(key string, have, want int) {
+		if have != want {
+			edits = append(edits, p.SetEdits(key, strconv.Itoa(want))...)
+		}
+	}
+	had, _ := p.Int("pm.min_spare_servers")
+	set("pm.min_spare_servers", had, low)
+	had, _ = p.Int("pm.max_spare_servers")
+	set("pm.max_spare_servers", had, high)
+	if first != 0 && (first < low || first > high) {
+		set("pm.start_servers", first, low+(high-low)/2)
+	}
+	return edits
 }

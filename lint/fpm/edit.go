@@ -79,14 +79,17 @@ func (m *Master) place(f *source.File, start, end int, key string) int {
 	if at := commented.FindIndex(f.Data[start:end]); at != nil {
 		return start + at[0]
 	}
-	group := key
-	if i := strings.LastIndexAny(key, "._"); i > 0 {
-		group = key[:i]
-	}
 	best := start
-	for _, e := range m.Entries {
-		if e.Span.File == f && e.Span.Start >= start && e.Span.Start < end && strings.HasPrefix(e.Key, group) {
-			best = e.Span.Start
+	for group := key; best == start; {
+		i := strings.LastIndexAny(group, "._")
+		if i <= 0 {
+			break
+		}
+		group = group[:i]
+		for _, e := range m.Entries {
+			if e.Span.File == f && e.Span.Start >= start && e.Span.Start < end && strings.HasPrefix(e.Key, group) {
+				best = e.Span.Start
+			}
 		}
 	}
 	return best

@@ -29,6 +29,9 @@ type Problem struct {
 	Message string // one sentence; a daemon's own words where it has some
 	Span    Span
 	Related []Related
+	// Edits mend the problem, where that can be done without a choice; they may insert several times
+	// at one place.
+	Edits []Edit
 }
 
 // Related is a second place that explains a first one.

@@ -322,6 +322,7 @@ func (s *Stack) findMissingDirs() {
 	} else if !s.Live {
 		return
 	}
+	s.findMissingLogs(missing)
 	for _, p := range s.Pools() {
 		addr, setting, err := p.Listen()
 		if err != nil || setting.Unknown != "" || !addr.IsUnix() || setting.Span.IsZero() {

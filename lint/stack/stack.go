@@ -42,6 +42,8 @@ type Stack struct {
 	// MissingDirs are the directories of pools' sockets that are not there. Only this machine's
 	// are known: a snapshot lacks what is made at boot.
 	MissingDirs map[*fpm.Pool]string
+	// MissingLogs are settings that name a file in a directory that is not there, known alike.
+	MissingLogs []MissingLog
 	// LogDirs are the directories of pools' slow logs, or of their masters' error logs where they
 	// have none, as far as they are there.
 	LogDirs map[*fpm.Pool]string
