@@ -48,7 +48,7 @@ func checkBufferingOff(p *lint.Pass) {
 // few paths of their own may well stream.
 func servesPages(h *stack.Handoff) bool {
 	location := locationOf(h)
-	if location == nil {
+	if location == nil || location.Statement == nil {
 		return false
 	}
 	if modifier, _ := readLocation(location); modifier == "@" {

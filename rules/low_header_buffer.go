@@ -34,7 +34,8 @@ const (
 
 func checkLowHeaderBuffer(p *lint.Pass) {
 	apps := applications{stack: p.Stack}
-	var unset groups[*nginx.Scope] // one finding for each site, and one for all that nothing is known of
+	var unset groups[*nginx.Scope]            // one finding for each site, and one for all that nothing is known of
+	fixes := map[*nginx.Statement]*lint.Fix{} // of sizes that are set, perhaps for thousands of hand-offs
 	for _, h := range slices.Concat(p.Stack.Handoffs, p.Stack.Proxied) {
 		name := h.Module() + "_buffer_size"
 		v := h.Scope.Effective(name)
@@ -46,12 +47,11 @@ func checkLowHeaderBuffer(p *lint.Pass) {
 			Span:     v.Span,
 			Handoffs: []*stack.Handoff{h},
 			Help:     fmt.Sprintf("set %[1]s_buffer_size 32k and %[1]s_buffers 16 16k; %[1]s_buffers alone does not help, headers must fit into the one buffer", h.Module()),
-			Fix:      headerBufferFix(h, v),
 		}
 		server := cmp.Or(h.Scope.Server(), h.Scope)
 		app := apps.behind(h)
 		if v.IsDefault {
-			f.Span = h.Pass.Span()
+			f.Span, f.Fix = h.Pass.Span(), headerBufferFix(h, v)
 			switch {
 			case app != "":
 				f.Message = fmt.Sprintf("%s is at its default of one page (4k or 8k), and %s sends large headers: a response whose headers do not fit ends in a 502", name, app)
@@ -72,6 +72,10 @@ func checkLowHeaderBuffer(p *lint.Pass) {
 			f.Severity = lint.Info
 			f.Message = fmt.Sprintf("%s %s holds common headers; large cookies or policies need 16k or more", name, v.Text)
 		}
+		if _, done := fixes[v.Statement]; !done {
+			fixes[v.Statement] = headerBufferFix(h, v)
+		}
+		f.Fix = fixes[v.Statement]
 		if origin(h, v) {
 			f.Related = []source.Related{{Span: h.Pass.Span(), Message: "in effect for " + h.Scope.Label()}}
 		}
