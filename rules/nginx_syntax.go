@@ -21,6 +21,9 @@ var NginxSyntax = lint.Rule{
 }
 
 func checkNginxSyntax(p *lint.Pass) {
+	for _, note := range p.Stack.Notes {
+		p.Skip("%s", note)
+	}
 	skipTemplates(p, p.Stack.NginxTemplates)
 	for _, c := range p.Stack.Nginx {
 		skipTemplates(p, c.Problems)

@@ -42,6 +42,9 @@ func checkSocketMismatch(p *lint.Pass) {
 			if b.Err != nil || b.Server != nil && b.Server.Down || b.DefaultPort || speaksHTTP(b) {
 				continue // another rule's
 			}
+			if b.Served {
+				continue
+			}
 			if b.External != "" {
 				p.Skip("%s: %s: %s", place(b.Span), b.Text, b.External)
 				continue
@@ -63,14 +66,26 @@ func checkSocketMismatch(p *lint.Pass) {
 				f.Severity = lint.Warning
 				f.Message += "; the upstream's other servers answer"
 			}
-			near := nearest(b.Address, pools)
-			suggest(p.Stack, &f, b, near, claimed)
+			if b.Fault != "" {
+				f.Message += ": " + b.Fault
+				f.Help = composeHelp(b)
+			} else {
+				suggest(p.Stack, &f, b, nearest(b.Address, pools), claimed)
+			}
 			if b.Span.File != h.Pass.Src || b.Span.Start != h.Pass.ArgSpan(0).Start {
 				f.Related = append(f.Related, source.Related{Span: h.Pass.Span(), Message: "passed on here"})
 			}
 			p.Report(f)
 		}
 	}
+}
+
+// composeHelp names the addresses at which nginx's container reaches PHP-FPM.
+func composeHelp(b *stack.Backend) string {
+	if len(b.Candidates) == 0 {
+		return "give the service that runs PHP-FPM a name that nginx's container resolves, or a volume in common for the socket"
+	}
+	return "pass to " + strings.Join(b.Candidates, " or ")
 }
 
 func mismatchMessage(s *stack.Stack, b *stack.Backend) string {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"fpmlint/lint"
+	"fpmlint/lint/source"
 	"fpmlint/lint/spell"
 )
 
@@ -26,37 +26,11 @@ var (
 	failOns    = append(slices.Clone(severities), "never")
 )
 
-// A policy needs no deep nesting and no long lines, on which the parser's work is quadratic.
-const (
-	maxNesting = 32
-	maxLine    = 1000
-)
-
-// tangled is the first line that nests too deep in brackets, or is too long; 0 where there is none.
-func tangled(data []byte) int {
-	depth, n := 0, 0
-	for line := range bytes.Lines(data) {
-		n++
-		for _, c := range line {
-			switch c {
-			case '[', '{':
-				depth++
-			case ']', '}':
-				depth = max(0, depth-1)
-			}
-		}
-		if depth > maxNesting || len(line) > maxLine {
-			return n
-		}
-	}
-	return 0
-}
-
 // parse reads the text of a policy file. All faults are told, not the first alone.
 func (p *Policy) parse(data []byte, all []lint.Rule) error {
 	r := &reader{file: p.File}
-	if line := tangled(data); line > 0 {
-		return fmt.Errorf("%s:%d:1: nested too deep, or a line of more than %d bytes", p.File, line, maxLine)
+	if line := source.Tangled(data); line > 0 {
+		return fmt.Errorf("%s:%d:1: nested too deep, or a line of more than %d bytes", p.File, line, source.MaxYAMLLine)
 	}
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {

@@ -79,7 +79,7 @@ func (l *Listeners) reachesHost(a address.Address, t tcpListener) address.Match 
 // describes says whether the stack has the side that a host name leads to.
 func (s *Stack) describes(name string) bool {
 	if s.hosts == nil {
-		return s.Split
+		return s.Split && s.containers == nil
 	}
 	_, ok := s.hosts[strings.ToLower(name)]
 	return ok

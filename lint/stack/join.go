@@ -18,6 +18,9 @@ import (
 // Join finds the hand-offs of the stack's nginx side and the pools at their addresses.
 func (s *Stack) Join() {
 	s.Handoffs, s.Proxied = nil, nil
+	if s.containers != nil {
+		s.containers.assign(s.Masters)
+	}
 	s.Listens = nginxListens(s.Nginx)
 	s.listeners = listeners(s)
 	j := &joiner{stack: s, listeners: s.listeners, servers: indexListens(s)}
@@ -57,7 +60,7 @@ func (j *joiner) backends(h *Handoff) {
 	}
 	for _, v := range values {
 		for _, b := range j.resolve(h.Config, v.Text, v.Span) {
-			if b.Err == nil {
+			if b.Err == nil && !j.matchContainers(h, b) {
 				j.match(h.Config, b)
 			}
 			h.Backends = append(h.Backends, b)
@@ -93,6 +96,32 @@ func (b *Backend) takePort(port int) {
 		b.Err, b.DefaultPort = nil, true
 		b.Address.Port = port
 	}
+}
+
+// matchContainers is match for a hand-off that a compose file puts into a container.
+func (j *joiner) matchContainers(h *Handoff, b *Backend) bool {
+	c := j.stack.containers
+	if c == nil {
+		return false
+	}
+	from := c.running(h.Pass.Src)
+	if len(from) == 0 {
+		return false
+	}
+	v := c.reach(from, b.Address)
+	b.Pools, b.Listens = v.pools, j.servers.at(b.Address)
+	switch {
+	case len(v.pools) > 0:
+	case v.served:
+		b.Served, b.External = true, "the pool is the image's own"
+	case len(j.stack.FPMTemplates) > 0:
+		b.External = j.external(h.Config, b)
+	case v.external != "":
+		b.External = v.external
+	default:
+		b.Fault, b.Candidates = v.fault, v.candidates
+	}
+	return true
 }
 
 func (j *joiner) match(c *nginx.Config, b *Backend) {
@@ -222,7 +251,7 @@ type tcpListener struct {
 }
 
 func listeners(s *Stack) *Listeners {
-	l := &Listeners{split: s.Split, hosts: s.hosts, mapped: map[*fpm.Master]bool{}, byPath: map[string][]*fpm.Pool{}, byPort: map[int][]tcpListener{}, byPrefix: map[string]*fpm.Pool{}}
+	l := &Listeners{split: s.Split && s.containers == nil, hosts: s.hosts, mapped: map[*fpm.Master]bool{}, byPath: map[string][]*fpm.Pool{}, byPort: map[int][]tcpListener{}, byPrefix: map[string]*fpm.Pool{}}
 	for _, masters := range s.hosts {
 		for _, m := range masters {
 			l.mapped[m] = true

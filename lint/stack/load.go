@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"fpmlint/lint/compose"
 	"fpmlint/lint/fpm"
 	"fpmlint/lint/host"
 	"fpmlint/lint/nginx"
@@ -225,7 +226,13 @@ func loadPaths(o Options) ([]*Stack, error) {
 }
 
 // RootLike says whether a directory is laid out like a root: the parts that configuration lives in.
+// One with a compose file is a repository all the same.
 func RootLike(dir string) bool {
+	for _, name := range compose.Names {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			return false
+		}
+	}
 	for _, p := range []string{"etc/nginx", "etc/php", "etc/php-fpm.conf", "etc/php-fpm.d", "usr/local/etc", "etc/opt/remi", "opt/homebrew/etc"} {
 		if _, err := os.Lstat(filepath.Join(dir, p)); err == nil {
 			return true

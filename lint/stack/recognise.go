@@ -29,6 +29,7 @@ type candidates struct {
 	fragments map[nginx.Kind][]string
 	fpm       []string
 	notes     []string
+	compose   []*source.File
 	// nginxTemplates and fpmTemplates are files that become a daemon's once they are rendered.
 	nginxTemplates, fpmTemplates []source.Problem
 }
@@ -58,7 +59,7 @@ func search(root *source.Root, dir string) (candidates, error) {
 			if n++; n > maxWalk {
 				return fmt.Errorf("%s: more than %d files: name the configuration's directory", root.Name, maxWalk)
 			}
-			if e.Type()&fs.ModeType&^fs.ModeSymlink != 0 || !configName(e.Name()) {
+			if e.Type()&fs.ModeType&^fs.ModeSymlink != 0 || !configName(e.Name()) && !composeName(e.Name()) {
 				continue
 			}
 			f, err := root.Read(p)
@@ -66,6 +67,10 @@ func search(root *source.Root, dir string) (candidates, error) {
 				continue
 			}
 			seen[f.Path] = true
+			if composeName(e.Name()) {
+				c.compose = append(c.compose, f)
+				continue
+			}
 			c.add(root, f)
 		}
 		return nil
@@ -279,6 +284,12 @@ func loadRepository(dir string, o Options) (*Stack, error) {
 		return nil, err
 	}
 	mount(root, c)
+	if len(c.compose) > 0 && len(o.Hosts) == 0 {
+		var notes []string
+		s.containers, notes = newContainers(root, c.compose)
+		c.notes = append(c.notes, notes...)
+		s.Split = s.containers != nil
+	}
 	s.Notes = c.notes
 	if len(o.NginxConf) > 0 {
 		err = s.addNginx(root, o.NginxConf)

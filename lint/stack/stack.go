@@ -56,6 +56,8 @@ type Stack struct {
 	// NginxTemplates and FPMTemplates are files that become a daemon's once they are rendered. None
 	// of them is read: what a stack lacks may stand in one.
 	NginxTemplates, FPMTemplates []source.Problem
+	// containers are those of the repository's compose files; nil without one.
+	containers *containers
 	// Notes say what was left aside and why: a directory that could not be read.
 	Notes []string
 
@@ -148,6 +150,13 @@ type Backend struct {
 	Listens []ListenMatch
 	// External says why this stack cannot tell who listens there; "" when it can.
 	External string
+	// Served says that a pool listens there that comes with a container's image. External is set
+	// too, as nothing more is known of it.
+	Served bool
+	// Fault says why nobody listens there, where a compose file shows it.
+	Fault string
+	// Candidates are the addresses at which nginx's container reaches PHP-FPM, with Fault.
+	Candidates []string
 }
 
 // PoolMatch is a pool that listens at a backend's address.
