@@ -157,6 +157,8 @@ func (l *loader) entry(e *Entry) {
 		l.problem(source.Invalid, e.ValueSpan, "error while parsing '%s[%s]' : %s", e.Key, e.Index, bad(k, e.Value))
 	case bad(k, e.Value) != "":
 		l.problem(source.Invalid, e.ValueSpan, "%s", unable(e, bad(k, e.Value)))
+		e.Unknown = fmt.Sprintf("php-fpm refuses %s = %s", e.Key, e.Value)
+		l.keep(e, isArray) // so that it is not missing, too
 	case e.Key == "env" && e.Value == "":
 		l.problem(source.Invalid, e.KeySpan, "%s", "empty value")
 	default:

@@ -101,7 +101,11 @@ func (t *templateScan) brace(pos int) int {
 	if strings.HasSuffix(t.directive, "_by_lua_block") {
 		return t.lua(pos)
 	}
-	if m := hole.FindString(t.text[pos:min(len(t.text), pos+maxHole)]); m != "" && !t.quantifier(pos) {
+	near := t.text[pos:min(len(t.text), pos+maxHole)]
+	if i := strings.IndexAny(near[1:], "{}; \t\r\n"); i < 0 || near[1+i] != '}' {
+		near = "" // most braces open blocks: spare them the regular expression
+	}
+	if m := hole.FindString(near); m != "" && !t.quantifier(pos) {
 		t.found(pos, pos+len(m))
 	} else {
 		t.marked(pos, pos+1)
