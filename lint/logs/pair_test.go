@@ -204,10 +204,10 @@ func (p *pair) run(out string, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// wait waits until something is so, ten seconds at most.
+// wait waits until something is so, half a minute at most.
 func (p *pair) wait(is func() bool) {
 	p.t.Helper()
-	for range 200 {
+	for range 600 {
 		if is() {
 			return
 		}
@@ -277,7 +277,7 @@ func (p *pair) ended() {
 	p.t.Helper()
 	select {
 	case <-p.fpmEnded:
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		p.t.Fatal("PHP-FPM does not end")
 	}
 }
