@@ -37,6 +37,8 @@ type Site struct {
 type Explanation struct {
 	Rule, Message, Help string
 	Span                source.Span
+	// Mends says that to mend the finding ends the incident; others only make it worse.
+	Mends bool
 	// Fixable says that the finding has a fix, Safe that it can only mend.
 	Fixable, Safe bool
 }
@@ -229,13 +231,14 @@ func (c *Config) explain(i *Incident) []Explanation {
 	}
 	var out []Explanation
 	found := site.findings()
-	for _, rule := range i.Cause.Rules {
+	for n, rule := range i.Cause.Rules {
 		for _, f := range found {
 			if f.Rule != rule || len(out) == maxExplained {
 				continue
 			}
 			out = append(out, Explanation{
 				Rule: rule, Message: f.Message, Help: f.Help, Span: f.Span,
+				Mends:   f.Severity == lint.Error || i.Cause.Cured && n == 0,
 				Fixable: f.Fix != nil, Safe: f.Fix != nil && f.Fix.Safe,
 			})
 		}

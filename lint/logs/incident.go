@@ -203,10 +203,10 @@ func (i *Incident) Sentence() string {
 
 func fill(text, value string) string { return strings.ReplaceAll(text, "%s", value) }
 
-// Advice says what to do: what the finding that explains the incident says, else the cause's own.
+// Advice says what to do: what the finding says that makes the incident, else the cause's own.
 func (i *Incident) Advice() string {
 	for _, x := range i.Explained {
-		if x.Help != "" {
+		if x.Help != "" && x.Mends {
 			return x.Help
 		}
 	}
@@ -216,7 +216,7 @@ func (i *Incident) Advice() string {
 // Fix is the command that would mend the incident, "" where fpmlint cannot.
 func (i *Incident) Fix() string {
 	for _, x := range i.Explained {
-		if x.Fixable {
+		if x.Fixable && x.Mends {
 			if x.Safe {
 				return "fpmlint fix --select " + x.Rule
 			}
