@@ -59,6 +59,8 @@ type loader struct {
 	pool   *Pool // nil: global
 	pools  map[string]*Pool
 	seen   map[*source.File]bool
+	open   []*source.File // being read, outermost first
+	header source.Span    // of the section that is open
 }
 
 func newLoader(root *source.Root, conf *source.File, o Options) *loader {
@@ -87,6 +89,8 @@ func (l *loader) file(f *source.File, depth int) {
 		}
 	}
 	binary, before := bytes.IndexByte(f.Data, 0) >= 0, len(l.master.Problems)
+	l.open = append(l.open, f)
+	defer func() { l.open = l.open[:len(l.open)-1] }()
 	scan(f, l.php5(), func(ln line) bool {
 		switch {
 		case !ln.hash.IsZero():
@@ -122,6 +126,7 @@ func (l *loader) php5() bool { return strings.HasPrefix(l.master.Version, "5") }
 // section opens a pool, or opens it again: names are compared without case.
 func (l *loader) section(name string, span source.Span) {
 	l.master.headers = append(l.master.headers, header{name, span})
+	l.header = span
 	if strings.EqualFold(name, "global") {
 		l.pool = nil
 		return
@@ -167,6 +172,9 @@ func (l *loader) entry(e *Entry) {
 }
 
 func (l *loader) keep(e *Entry, isArray bool) {
+	if l.pool != nil && !slices.Contains(l.open, l.header.File) {
+		e.Adrift = l.header
+	}
 	switch {
 	case l.pool == nil:
 		l.master.globals[e.Key] = append(l.master.globals[e.Key], e)
@@ -213,6 +221,11 @@ func (l *loader) include(e *Entry, depth int) {
 		pattern = path.Join("/", l.master.Prefix, pattern)
 	}
 	names, err := l.master.Root.Glob(pattern)
+	at := len(l.master.Includes)
+	l.master.Includes = append(l.master.Includes, Include{Entry: e})
+	if len(names) == 0 && source.HasMeta(pattern) {
+		l.master.Includes[at].Beside = l.beside(pattern)
+	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		l.problem(source.Denied, e.ValueSpan, "include = %s: %v", e.Value, err)
@@ -235,8 +248,24 @@ func (l *loader) include(e *Entry, depth int) {
 			l.problem(source.Denied, e.ValueSpan, "include = %s: %v", e.Value, err)
 			continue
 		}
+		l.master.Includes[at].Files = append(l.master.Includes[at].Files, f)
 		l.file(f, depth+1)
 	}
+}
+
+// beside finds the pools that a pattern without a match may have been meant for.
+func (l *loader) beside(pattern string) []*source.File {
+	dir, last := path.Split(pattern)
+	candidates := l.master.Root.Beside(pattern)
+	if own := path.Join(path.Dir(l.master.Conf.Path), path.Base(dir)); own != path.Clean(dir) {
+		names, _ := l.master.Root.Glob(path.Join(own, last)) // no directory: no match
+		for _, n := range names {
+			if f, err := l.master.Root.Read(n); err == nil {
+				candidates = append(candidates, f)
+			}
+		}
+	}
+	return slices.DeleteFunc(candidates, func(f *source.File) bool { return !Detect(f.Data) })
 }
 
 // Listen is the address at which the pool listens, its prefix put before a relative path. The

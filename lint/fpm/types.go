@@ -35,6 +35,18 @@ type Entry struct {
 	// Span is the line without its line ending, KeySpan the key with its index, ValueSpan the
 	// value with its quotes; it is empty, behind the "=", where there is none.
 	Span, KeySpan, ValueSpan source.Span
+	// Adrift is the header of the section in which the line stands although the header's file was
+	// read to its end before: FPM keeps a section open over the end of an include. Zero otherwise.
+	Adrift source.Span
+}
+
+// Include is an include line and what it leads to.
+type Include struct {
+	Entry *Entry
+	Files []*source.File
+	// Beside are FPM's files that stand where the pattern looks, or where the main file's own
+	// pools would be; only where the pattern matches none.
+	Beside []*source.File
 }
 
 // Setting is the value of a key that is in effect.
@@ -69,6 +81,7 @@ type Master struct {
 	Files []*source.File
 	// Entries are all lines, in the order in which FPM reads them.
 	Entries  []*Entry
+	Includes []Include
 	Problems []source.Problem
 
 	globals map[string][]*Entry

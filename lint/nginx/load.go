@@ -30,6 +30,8 @@ type Config struct {
 	Main *Scope
 	// Files are the files read, in order of first inclusion.
 	Files []*File
+	// Includes are the include directives, each once, with the files that they lead to.
+	Includes []Include
 	// Problems are faults of grammar, includes that could not be read, and bounds.
 	Problems []source.Problem
 	// Upstreams are those in the http block, by name in lower case: nginx takes PHP for php
@@ -39,6 +41,14 @@ type Config struct {
 	Fragment bool
 
 	variables variables
+}
+
+// Include is an include directive and what it leads to.
+type Include struct {
+	Statement *Statement
+	Files     []*source.File
+	// Beside are nginx's files that stand where the pattern looks; only where it matches none.
+	Beside []*source.File
 }
 
 // Options say how to read a main file.
@@ -118,6 +128,7 @@ type loader struct {
 	spliced  int
 	visited  map[*source.File]bool
 	reported map[*Statement]bool
+	included map[*Statement]bool
 }
 
 // include is what an include's argument leads to.
@@ -130,7 +141,7 @@ type include struct {
 
 // parseAll reads the main files and everything that they lead to, breadth first.
 func (l *loader) parseAll(mains []*source.File) {
-	l.visited, l.reported = map[*source.File]bool{}, map[*Statement]bool{}
+	l.visited, l.reported, l.included = map[*source.File]bool{}, map[*Statement]bool{}, map[*Statement]bool{}
 	var fresh []*File
 	for _, f := range mains {
 		fresh = l.add(fresh, l.parse(f))
@@ -318,6 +329,7 @@ func (l *loader) splice(scope *Scope, list []*Statement, open []*source.File, vi
 
 func (l *loader) include(scope *Scope, s *Statement, open []*source.File, via []*Statement) {
 	found := l.includes[s.Args[0].Value]
+	l.record(s, found.files)
 	if found.problem != "" {
 		scope.Unread = append(scope.Unread, s)
 		l.problem(s, found.kind, found.problem)
@@ -334,6 +346,27 @@ func (l *loader) include(scope *Scope, s *Statement, open []*source.File, via []
 			l.splice(scope, l.parsed[f].Statements, append(slices.Clip(open), f), through)
 		}
 	}
+}
+
+// record keeps what an include leads to.
+func (l *loader) record(s *Statement, files []*source.File) {
+	if l.included[s] {
+		return
+	}
+	l.included[s] = true
+	i := Include{Statement: s, Files: files}
+	// A pattern such as name[.]conf makes one include optional; one that begins with * lists a directory.
+	if pattern := s.Args[0].Value; len(files) == 0 && strings.HasPrefix(path.Base(pattern), "*") {
+		if !path.IsAbs(pattern) {
+			pattern = path.Join(l.config.Prefix, pattern)
+		}
+		for _, f := range l.config.Root.Beside(pattern) {
+			if kind := Detect(f.Data); kind != KindNone && kind != KindEntry {
+				i.Beside = append(i.Beside, f)
+			}
+		}
+	}
+	l.config.Includes = append(l.config.Includes, i)
 }
 
 // User is the user directive: without a group it is the group of the user's name

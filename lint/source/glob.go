@@ -136,3 +136,27 @@ func latin1(s string) string {
 func (c component) match(name string) bool {
 	return (c.dot || !strings.HasPrefix(name, ".")) && (c.re == nil || c.re.MatchString(latin1(name)))
 }
+
+// maxBeside bounds the files that Beside reads.
+const maxBeside = 100
+
+// Beside returns regular files in a pattern's directory that the pattern does not match, hidden
+// ones left out. The directory must be literal.
+func (r *Root) Beside(pattern string) []*File {
+	dir, last := path.Split(path.Clean("/" + pattern))
+	entries, err := r.ReadDir(dir)
+	if err != nil || HasMeta(dir) {
+		return nil
+	}
+	matching := compile(last)
+	var out []*File
+	for _, e := range entries[:min(len(entries), maxBeside)] {
+		if strings.HasPrefix(e.Name(), ".") || matching.match(e.Name()) {
+			continue
+		}
+		if f, err := r.Read(path.Join(dir, e.Name())); err == nil {
+			out = append(out, f)
+		}
+	}
+	return out
+}
