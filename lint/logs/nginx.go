@@ -76,6 +76,7 @@ type nginxLine struct {
 // cannot hold `", `, as nginx takes no space in a request line or a host.
 func splitNginx(message []byte) nginxLine {
 	var l nginxLine
+	message = message[:min(len(message), nginxMaxLine)]
 	head := message
 	for from := 0; ; {
 		i := index(message[from:], ", client: ")
@@ -189,6 +190,9 @@ const nginxMaxLine = 2048
 // continues takes the next line of a message with line feeds.
 func (r *reader) continues(line []byte) {
 	r.open = append(append(r.open, '\n'), line...)
+	if len(r.open) < nginxMaxLine-1 && index(line, ", client: ") < 0 {
+		return
+	}
 	l := splitNginx(nginxMessage(r.open))
 	if !l.complete && len(r.open) < nginxMaxLine-1 {
 		return

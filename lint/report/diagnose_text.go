@@ -130,11 +130,17 @@ func statuses(list []int) string {
 
 func moment(t time.Time) string { return t.Format("2006-01-02 15:04:05") }
 
-// shortly is a duration without its zero parts.
+// shortly is a bar's width in its largest unit.
 func shortly(d time.Duration) string {
-	s := d.String()
-	s = strings.TrimSuffix(s, "m0s") + map[bool]string{true: "m"}[strings.HasSuffix(s, "m0s")]
-	return s
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}} {
+		if d >= u.unit && d%u.unit == 0 {
+			return fmt.Sprintf("%d%s", d/u.unit, u.name)
+		}
+	}
+	return d.String()
 }
 
 // counted names the most frequent, some of many.
