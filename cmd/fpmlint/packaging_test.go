@@ -187,8 +187,11 @@ func TestDockerfile(t *testing.T) {
 func TestGoReleaser(t *testing.T) {
 	var release struct {
 		Before struct{ Hooks []string }
-		Builds []struct{ Main string }
-		Nfpms  []struct {
+		Builds []struct {
+			Main    string
+			Ldflags []string
+		}
+		Nfpms []struct {
 			Formats  []string
 			Contents []struct{ Src, Dst string }
 		}
@@ -196,6 +199,10 @@ func TestGoReleaser(t *testing.T) {
 	decode(t, ".goreleaser.yaml", &release)
 	if _, err := os.Stat(filepath.Join("../..", release.Builds[0].Main)); err != nil {
 		t.Error(err)
+	}
+	variable := regexp.MustCompile(`-X main\.(\w+)=`).FindStringSubmatch(strings.Join(release.Builds[0].Ldflags, " "))
+	if variable == nil || !strings.Contains(read(t, "version.go"), "var "+variable[1]+" string") {
+		t.Errorf("the linker sets %v", variable)
 	}
 	hooks := strings.Join(release.Before.Hooks, "\n")
 	for _, m := range regexp.MustCompile(`go run ./cmd/fpmlint (\w+)`).FindAllStringSubmatch(hooks, -1) {

@@ -23,8 +23,14 @@ func versionCommand() *cli.Command {
 	}
 }
 
-// version is the module's version, or the commit that it was built from.
+// release is the version that a release's build sets with -ldflags.
+var release string
+
+// version is the release's or the module's version, or the commit that it was built from.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

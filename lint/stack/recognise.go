@@ -340,6 +340,7 @@ func loadFiles(files []string, o Options) (*Stack, error) {
 	var c candidates
 	c.fragments = map[nginx.Kind][]string{}
 	var root *source.Root
+	var err error
 	for _, name := range files {
 		if name == "-" {
 			if err := s.addStdin(o); err != nil {
@@ -348,7 +349,6 @@ func loadFiles(files []string, o Options) (*Stack, error) {
 			continue
 		}
 		if root == nil {
-			var err error
 			if root, err = rootFor(name, o); err != nil {
 				return nil, err
 			}
@@ -384,8 +384,14 @@ func loadFiles(files []string, o Options) (*Stack, error) {
 	if err := s.addFPMCandidates(root, c); err != nil {
 		return nil, err
 	}
-	if len(o.FPMConf) > 0 {
-		if err := s.addFPM(root, o.FPMConf); err != nil {
+	for _, conf := range o.FPMConf {
+		at := root
+		if at.Disk() == "" { // standard input: the other side lies on disk
+			if at, err = rootFor(conf, o); err != nil {
+				return nil, err
+			}
+		}
+		if err := s.addFPM(at, []string{conf}); err != nil {
 			return nil, err
 		}
 	}
