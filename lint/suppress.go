@@ -2,6 +2,7 @@ package lint
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -47,11 +48,18 @@ var (
 	ruleName     = regexp.MustCompile(`[a-z0-9-]+`)
 )
 
+// maxComment bounds a comment, in bytes: messages quote it.
+const maxComment = 1000
+
 // parseSuppression reads a comment that begins with fpmlint:.
 func parseSuppression(comment source.Span, now time.Time) *Suppression {
 	s := &Suppression{Span: comment, stacks: map[string]bool{}}
 	line, start := comment.File.Line(comment.Position().Line)
 	s.Alone = len(bytes.TrimSpace(line[:comment.Start-start])) == 0
+	if comment.End-comment.Start > maxComment {
+		s.Fault = fmt.Sprintf("it is longer than %d bytes", maxComment)
+		return s
+	}
 	text := comment.Text()
 	m := ignoreSyntax.FindStringSubmatchIndex(text)
 	group := func(i int) string {
