@@ -3,6 +3,7 @@ package report_test
 import (
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -43,7 +44,7 @@ func TestMarkdownPages(t *testing.T) {
 		if err := report.Markdown(&b, r.Doc, report.Options{Width: 80, Color: true}); err != nil {
 			t.Fatal(err)
 		}
-		for _, word := range strings.FieldsFunc(r.Doc, func(c rune) bool { return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_') }) {
+		for _, word := range strings.FieldsFunc(r.Doc, func(c rune) bool { return c != '_' && !unicode.IsLetter(c) }) {
 			if word != "txtar" && word != "md" && word != "sh" && !strings.Contains(b.String(), word) {
 				t.Errorf("%s: no %q", r.ID, word)
 			}
