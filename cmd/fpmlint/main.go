@@ -83,7 +83,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		OnUsageError:              usage,
 		ExitErrHandler:            func(*cli.Context, error) {},
 		Commands: []*cli.Command{
-			lintCommand(), fixCommand(), rollbackCommand(), snapshotCommand(), diagnoseCommand(), probeCommand(),
+			lintCommand(), fixCommand(), rollbackCommand(), auditCommand(), snapshotCommand(), diagnoseCommand(), probeCommand(),
 			rulesCommand(), explainCommand(), initCommand(), completionCommand(), manCommand(), versionCommand(),
 		},
 		Action: func(c *cli.Context) error {

@@ -19,6 +19,7 @@ import (
 const (
 	maxTarEntries = 200_000
 	maxTarSize    = 1 << 30 // bytes of all files together
+	maxWindow     = 64 << 20
 )
 
 // Tar reads a snapshot into memory: tar, plain or compressed with gzip or zstd. Where all entries
@@ -38,6 +39,64 @@ func Tar(name string, r io.Reader) (*Root, error) {
 	return root, nil
 }
 
+// Bounds on a snapshot that came from another machine.
+const (
+	maxSnapshotEntries = 50_000
+	maxSnapshotSize    = 64 << 20
+)
+
+// Snapshot reads a snapshot that came from elsewhere into memory, as Tar does, and trusts it less:
+// devices, pipes, hard links, entries that come twice, absolute paths and more than 64 MiB are
+// refused. Links are followed inside it only. Files are called by their paths in it.
+func Snapshot(r io.Reader) (*Root, error) {
+	plain, closer, err := decompress(r)
+	if err != nil {
+		return nil, err
+	}
+	defer closer()
+	m := memory{"/": {name: "/", mode: fs.ModeDir | 0o755}}
+	if err := m.readTar(&strictTar{Reader: tar.NewReader(plain), seen: map[string]bool{}}); err != nil {
+		return nil, err
+	}
+	return newRoot("", m.unwrapped()), nil
+}
+
+// archive is a tar.Reader, or one that refuses more.
+type archive interface {
+	Next() (*tar.Header, error)
+	io.Reader
+}
+
+type strictTar struct {
+	*tar.Reader
+	seen  map[string]bool
+	total int64
+}
+
+// Next refuses an entry that no snapshot of fpmlint's holds.
+func (t *strictTar) Next() (*tar.Header, error) {
+	h, err := t.Reader.Next()
+	if err != nil {
+		return nil, err
+	}
+	name := path.Clean(h.Name)
+	t.total += h.Size
+	switch {
+	case path.IsAbs(h.Name):
+		return nil, fmt.Errorf("the entry %q has an absolute path", h.Name)
+	case t.seen[name] && h.Typeflag != tar.TypeDir:
+		return nil, fmt.Errorf("the entry %q comes twice", h.Name)
+	case h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeDir && h.Typeflag != tar.TypeSymlink:
+		return nil, fmt.Errorf("the entry %q is a device, a pipe or a hard link", h.Name)
+	case len(t.seen) >= maxSnapshotEntries:
+		return nil, fmt.Errorf("more than %d entries", maxSnapshotEntries)
+	case h.Size < 0 || t.total > maxSnapshotSize:
+		return nil, fmt.Errorf("more than %d MiB of files", maxSnapshotSize>>20)
+	}
+	t.seen[name] = true
+	return h, nil
+}
+
 func decompress(r io.Reader) (plain io.Reader, closer func(), err error) {
 	b := bufio.NewReader(r)
 	magic, _ := b.Peek(4) // a shorter file is no archive, which tar says
@@ -46,7 +105,7 @@ func decompress(r io.Reader) (plain io.Reader, closer func(), err error) {
 		z, err := gzip.NewReader(b)
 		return z, func() {}, err
 	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		z, err := zstd.NewReader(b, zstd.WithDecoderMaxMemory(maxTarSize))
+		z, err := zstd.NewReader(b, zstd.WithDecoderMaxMemory(maxTarSize), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderConcurrency(1))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -55,7 +114,7 @@ func decompress(r io.Reader) (plain io.Reader, closer func(), err error) {
 	return b, func() {}, nil
 }
 
-func (m memory) readTar(t *tar.Reader) error {
+func (m memory) readTar(t archive) error {
 	total := int64(0)
 	for count := 0; ; count++ {
 		h, err := t.Next()
