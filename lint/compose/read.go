@@ -12,10 +12,12 @@ import (
 	"fpmlint/lint/source"
 )
 
-// Bounds on a compose file: its size in bytes, and the values that aliases may multiply it to.
+// Bounds on a compose file: its size in bytes, the values that aliases may multiply it to, and
+// its services, of which large projects have some hundred.
 const (
-	maxSize   = 1 << 20
-	maxValues = 50_000
+	maxSize     = 1 << 20
+	maxValues   = 50_000
+	maxServices = 500
 )
 
 // ErrTooLarge says that a file is larger than any that people write.
@@ -38,7 +40,7 @@ func Read(f *source.File) (p *Project, err error) {
 			r.top(doc.Body)
 		}
 	}
-	if r.values > maxValues {
+	if r.values > maxValues || len(p.Ordered) > maxServices {
 		return nil, ErrTooLarge
 	}
 	for _, s := range p.Services {

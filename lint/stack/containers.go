@@ -25,6 +25,9 @@ type containers struct {
 	variants map[string]map[string]bool
 	sides    map[*compose.Service]*side
 	masters  map[*compose.Service][]*fpm.Master
+	// readers and verdicts remember what was found out: sites are many, and pass to few places.
+	readers  map[*source.File][]*compose.Service
+	verdicts map[question]verdict
 }
 
 // variantName matches compose files that are given beside the main one, or instead of it.
@@ -39,6 +42,7 @@ func newContainers(root *source.Root, files []*source.File) (c *containers, note
 	c = &containers{
 		root: root, images: map[*compose.Service]compose.Image{}, bySource: map[string][]*compose.Service{},
 		variants: map[string]map[string]bool{}, sides: map[*compose.Service]*side{},
+		readers: map[*source.File][]*compose.Service{}, verdicts: map[question]verdict{},
 	}
 	for _, f := range files {
 		p, err := compose.Read(f)
@@ -139,11 +143,14 @@ var nginxPath = regexp.MustCompile(`^(?:/etc|/usr/local|/opt/bitnami|/usr/local/
 
 // running are the services whose nginx reads a file.
 func (c *containers) running(f *source.File) []*compose.Service {
-	var out []*compose.Service
-	for _, p := range c.holding(f) {
-		if nginxPath.MatchString(p.target) {
-			out = append(out, p.service)
+	out, ok := c.readers[f]
+	if !ok {
+		for _, p := range c.holding(f) {
+			if nginxPath.MatchString(p.target) {
+				out = append(out, p.service)
+			}
 		}
+		c.readers[f] = out
 	}
 	return out
 }
@@ -180,6 +187,7 @@ const (
 func (c *containers) assign(masters []*fpm.Master) {
 	c.masters = map[*compose.Service][]*fpm.Master{}
 	clear(c.sides)
+	clear(c.verdicts)
 	for _, m := range masters {
 		seen := map[*compose.Service]bool{}
 		for _, f := range m.Files {

@@ -10,6 +10,12 @@ import (
 	"fpmlint/lint/compose"
 )
 
+// question is an address seen from a container.
+type question struct {
+	from *compose.Service
+	to   address.Address
+}
+
 // verdict is who listens at an address, seen from a container.
 type verdict struct {
 	pools []PoolMatch
@@ -26,7 +32,11 @@ type verdict struct {
 func (c *containers) reach(from []*compose.Service, a address.Address) verdict {
 	var out verdict
 	for i, n := range from {
-		v := c.reachFrom(n, a)
+		v, ok := c.verdicts[question{n, a}]
+		if !ok {
+			v = c.reachFrom(n, a)
+			c.verdicts[question{n, a}] = v
+		}
 		out.pools = append(out.pools, v.pools...)
 		out.served = out.served || v.served
 		if v.external != "" {
