@@ -221,7 +221,7 @@ func (a *Analysis) Report() *Report {
 }
 
 // Fresh explains the requests that have waited since before a time, and gives the incidents that
-// are new since the last call.
+// are new since the last call, as they stand.
 func (a *Analysis) Fresh(before time.Time) []*Incident {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -230,11 +230,13 @@ func (a *Analysis) Fresh(before time.Time) []*Incident {
 		n++
 	}
 	a.resolve(n)
-	out := a.fresh
-	a.fresh = nil
-	for _, i := range out {
+	var out []*Incident
+	for _, i := range a.fresh {
 		i.settle()
 		i.Explained = a.Config.explain(i)
+		now := *i // what goes on being counted is not the caller's
+		out = append(out, &now)
 	}
+	a.fresh = nil
 	return out
 }
