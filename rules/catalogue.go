@@ -80,6 +80,7 @@ var all = []lint.Rule{
 	FastcgiParams,
 	ScriptFilenameTwice,
 	FastcgiParamShadowed,
+	InternalPathsPublic,
 	NestedLocation,
 	PathInfoExec,
 	ErrorPageLoop,
