@@ -224,3 +224,20 @@ func FuzzPolicy(f *testing.F) {
 		}
 	})
 }
+
+// TestReadme reads the example of the documentation.
+func TestReadme(t *testing.T) {
+	page, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```yaml\n")
+	example, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("README.md has no example")
+	}
+	p, err := read(t, example)
+	if err != nil || len(p.Stacks) != 3 || len(p.Stacks[2].Hosts) != 2 {
+		t.Error(p, err)
+	}
+}
