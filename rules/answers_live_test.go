@@ -57,7 +57,7 @@ func TestSilentPool(t *testing.T) {
 	if got := lintHere(); got != "" {
 		t.Errorf("while PHP-FPM answers: %s", got)
 	}
-	if status := get(t, public); status != 404 {
+	if status := statusOf(t, public); status != 404 {
 		t.Errorf("status %d of a script that is not there", status)
 	}
 	// Killed, the master does not remove its socket; its worker would go on.
@@ -75,7 +75,7 @@ func TestSilentPool(t *testing.T) {
 		if got := lintHere(); !strings.Contains(got, c.want) {
 			t.Errorf("found %q, want %q", got, c.want)
 		}
-		if status := get(t, public); status != 502 {
+		if status := statusOf(t, public); status != 502 {
 			t.Errorf("status %d, want 502", status)
 		}
 		if log, _ := os.ReadFile(filepath.Join(dir, "error.log")); !strings.Contains(string(log), c.log) {
@@ -107,8 +107,8 @@ func start(t *testing.T, socket string, name string, args ...string) *exec.Cmd {
 	return nil
 }
 
-// get asks nginx for a page over a unix socket and returns the status.
-func get(t *testing.T, socket string) (status int) {
+// statusOf asks nginx for a page over a unix socket and returns the status.
+func statusOf(t *testing.T, socket string) (status int) {
 	t.Helper()
 	c, err := net.Dial("unix", socket)
 	if err != nil {

@@ -130,11 +130,27 @@ func (s *Server) StartNginx() {
 // run runs a daemon that goes to the background when it is ready.
 func (s *Server) run(argv ...string) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	if out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput(); err != nil {
+	if out, err := output(argv...); err != nil {
 		s.t.Fatalf("%s: %v: %s", strings.Join(argv, " "), err, out)
 	}
+}
+
+// TryAll starts what Start does, up to the first daemon that does not start, and returns its words
+// and how it ended.
+func (s *Server) TryAll() (string, error) {
+	for _, conf := range s.FPMConfs() {
+		if out, err := output(s.FPM, "-D", "-y", conf); err != nil {
+			return out, err
+		}
+	}
+	return output(s.Nginx, "-c", filepath.Join(s.Dir, "nginx.conf"))
+}
+
+func output(argv ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
+	return string(out), err
 }
 
 // Path is a file's path on disk.
@@ -164,15 +180,24 @@ func (s *Server) Write(name, text string) {
 // Get asks nginx for a path of a site.
 func (s *Server) Get(host, path string) (status int, body string) {
 	s.t.Helper()
-	status, body, err := s.get(host, path)
+	return s.Do(http.MethodGet, host, path)
+}
+
+// Do asks nginx for a path of a site with any method. The status is 0 where the answer is cut off.
+func (s *Server) Do(method, host, path string) (status int, body string) {
+	s.t.Helper()
+	status, body, err := s.do(method, host, path)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return 0, body
+	}
 	if err != nil {
-		s.t.Fatalf("GET %s%s: %v", host, path, err)
+		s.t.Errorf("%s %s%s: %v", method, host, path, err)
 	}
 	return status, body
 }
 
-func (s *Server) get(host, path string) (int, string, error) {
-	req, err := http.NewRequest(http.MethodGet, "http://"+host+path, http.NoBody)
+func (s *Server) do(method, host, path string) (int, string, error) {
+	req, err := http.NewRequest(method, "http://"+host+path, http.NoBody)
 	if err != nil {
 		return 0, "", err
 	}
@@ -199,7 +224,7 @@ func (s *Server) Load(host, path string) (stop func() (lost, asked int)) {
 					return
 				case <-time.After(3 * time.Millisecond):
 				}
-				status, body, err := s.get(host, path)
+				status, body, err := s.do(http.MethodGet, host, path)
 				asked.Add(1)
 				if err != nil || status != http.StatusOK {
 					lost.Add(1)
@@ -247,10 +272,18 @@ func (s *Server) stop() {
 			}
 		}
 	}
+	s.Stop()
+	if err := os.RemoveAll(s.Dir); err != nil {
+		s.t.Error(err)
+	}
+}
+
+// Stop ends the daemons.
+func (s *Server) Stop() {
 	for range 50 {
 		masters := s.Masters()
 		if len(masters) == 0 {
-			break
+			return
 		}
 		for _, p := range masters {
 			syscall.Kill(p.PID, syscall.SIGTERM) //nolint:errcheck // it may have ended
@@ -259,9 +292,6 @@ func (s *Server) stop() {
 	}
 	for _, p := range s.Masters() {
 		syscall.Kill(p.PID, syscall.SIGKILL) //nolint:errcheck // it may have ended
-	}
-	if err := os.RemoveAll(s.Dir); err != nil {
-		s.t.Error(err)
 	}
 }
 

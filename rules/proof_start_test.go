@@ -1,0 +1,88 @@
+package rules_test
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"fpmlint/lint"
+	"fpmlint/testdata/live"
+)
+
+// site is a site on a pool's socket, and the pool.
+func site(location, pool string) string {
+	return live.Site(live.PHPServer("bad.test", "unix:@DIR@/a.sock", location)) + live.Master("php", "", live.Pool("www", "a.sock", pool))
+}
+
+// passTo is a site that passes to an address, or by lines of its own, and a pool on a socket.
+func passTo(upstreams, pass string) string {
+	return live.Site(upstreams+live.PHPServer("bad.test", pass, "")) + live.Master("php", "", live.Pool("www", "a.sock", ""))
+}
+
+func TestProofStart(t *testing.T) {
+	prove(t, map[string]proof{
+		"nginx-syntax": {
+			rule:    "nginx-syntax",
+			archive: strings.Replace(site("", ""), "a.sock;\n        }", "a.sock\n        } # want \"nginx-syntax: unexpected\"", 1),
+			refused: true, cured: ok, hand: [3]string{"nginx.conf", "a.sock\n", "a.sock;\n"},
+		},
+		"fpm-syntax": {
+			rule: "fpm-syntax", archive: site("", `pm.max_requests ; want "fpm-syntax: value is NULL"`),
+			refused: true, cured: ok, hand: [3]string{"php/pool.d/www.conf", "pm.max_requests ;", "pm.max_requests = 9 ;"},
+		},
+		"pool-hash-comment": {
+			rule: "pool-hash-comment", archive: site("", `#old ; want "pool-hash-comment: "`),
+			refused: true, cured: ok,
+		},
+		"fpm-config": {
+			rule: "fpm-config",
+			archive: site("", `pm = dynamic
+pm.max_children = 5
+pm.min_spare_servers = 1
+pm.max_spare_servers = 9 ; want "fpm-config: .*cannot be greater than pm.max_children"`),
+			refused: true, cured: ok,
+		},
+		"upstream-unresolvable": {
+			rule: "upstream-unresolvable", archive: passTo("", `php; # want "upstream-unresolvable: "`),
+			refused: true, cured: ok, hand: [3]string{"nginx.conf", "    server {", "    upstream php { server unix:@DIR@/a.sock; }\n    server {"},
+		},
+		"upstream with a port": {
+			rule: "upstream-unresolvable", archive: passTo("    upstream php { server unix:@DIR@/a.sock; }\n", `php:9000; # want "upstream-unresolvable: "`),
+			refused: true, cured: ok, silent: true,
+		},
+		"php-value-shadowed": {
+			rule: "php-value-shadowed", severity: lint.Warning, silent: true,
+			archive: site("", `php_admin_value[memory_limit] = 64M
+php_admin_value[memory_limit] = 96M ; want "php-value-shadowed: "`) + "-- www/limit.php --\n<?php echo ini_get('memory_limit');\n",
+			ask: get("/limit.php"), broken: answer{200, "64M"}, cured: answer{200, "96M"},
+		},
+		"scalar-overridden": {
+			rule: "scalar-overridden", severity: lint.Info,
+			archive: site("", `listen = @DIR@/b.sock ; want "scalar-overridden: "`),
+			broken:  answer{502, ""}, cured: ok, hand: [3]string{"php/pool.d/www.conf", "listen = @DIR@/b.sock ;", ";"},
+		},
+	})
+}
+
+// TestReloadEndsPHPFPM reloads a PHP-FPM whose file no longer parses: the pages of the rules on
+// refused starts say that it dies, and that its socket stays and refuses.
+func TestReloadEndsPHPFPM(t *testing.T) {
+	t.Parallel()
+	s := live.Start(t, site("", "")+live.Scripts)
+	if status, body := s.Get("bad.test", "/index.php"); status != 200 {
+		t.Fatalf("status %d %q", status, body)
+	}
+	s.Write("php/pool.d/www.conf", s.Read("php/pool.d/www.conf")+"#old\n")
+	conf := s.Path("php/php-fpm.conf")
+	if err := syscall.Kill(s.MasterOf(conf), syscall.SIGUSR2); err != nil {
+		t.Fatal(err)
+	}
+	for range 60 {
+		time.Sleep(50 * time.Millisecond)
+		if status, _ := s.Get("bad.test", "/index.php"); status == 502 && strings.Contains(s.Read("error.log"), "(111: Connection refused)") {
+			return
+		}
+	}
+	t.Errorf("the socket does not refuse: %s", s.Read("error.log"))
+}

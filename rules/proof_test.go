@@ -1,0 +1,207 @@
+package rules_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"fpmlint/fix"
+	"fpmlint/lint"
+	"fpmlint/lint/stack"
+	"fpmlint/testdata/live"
+)
+
+// proof is a fault that a rule speaks of, as a stack that a real nginx and PHP-FPM run.
+type proof struct {
+	rule string
+	// archive is the faulty stack. Its comments "want" say which lines the rule flags, and how.
+	archive string
+	// severity is the finding's, an error where it is not given.
+	severity lint.Severity
+	// refused says that a daemon does not start with it.
+	refused bool
+	// ask is the request that the fault concerns, index.php where it is not given.
+	ask func(*testing.T, *live.Server) (status int, body string)
+	// broken and cured are its answers with the fault and without.
+	broken, cured answer
+	// silent says that nothing is logged, or that the page's lines are another test's.
+	silent bool
+	// hand cures a fault for which there is no fix: a file, and what replaces what in it.
+	hand [3]string
+}
+
+type answer struct {
+	status int
+	body   string
+}
+
+var ok = answer{200, "ok"}
+
+// prove runs faulty stacks: each fails as its rule's page says, with its lines in the real logs, the
+// rule finds it where the comments want it, and with its fix the request succeeds.
+func prove(t *testing.T, proofs map[string]proof) {
+	t.Helper()
+	for name, p := range proofs {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if p.severity == 0 {
+				p.severity = lint.Error
+			}
+			if p.ask == nil {
+				p.ask = get("/index.php")
+			}
+			s := live.Prepare(t, p.archive+live.Scripts)
+			out, err := s.TryAll()
+			if p.refused != (err != nil) {
+				t.Fatalf("the start ends with %v: %s", err, out)
+			}
+			if !p.refused {
+				p.answers(t, s, p.broken)
+			}
+			if !p.silent {
+				wantPageLines(t, s, rule(t, p.rule), out)
+			}
+			result := lintLive(t, s, rule(t, p.rule))
+			compareFindings(t, s.Dir, result)
+			for _, f := range result.Findings {
+				if f.Severity != p.severity {
+					t.Errorf("%s is of severity %v, want %v", f.Rule, f.Severity, p.severity)
+				}
+			}
+			p.cure(t, s)
+			for _, f := range lintLive(t, s, rule(t, p.rule)).Findings {
+				t.Errorf("still found: %s", f.Message)
+			}
+			s.Stop()
+			if out, err := s.TryAll(); err != nil {
+				t.Fatalf("the cured stack: %v: %s", err, out)
+			}
+			p.answers(t, s, p.cured)
+		})
+	}
+}
+
+func (p *proof) answers(t *testing.T, s *live.Server, want answer) {
+	t.Helper()
+	status, body := p.ask(t, s)
+	if status != want.status || (status == 200 && body != want.body) {
+		t.Errorf("the answer is %d %q, want %d %q", status, body, want.status, want.body)
+	}
+}
+
+// cure makes the rule's fix, or the change by hand.
+func (p *proof) cure(t *testing.T, s *live.Server) {
+	t.Helper()
+	plan, err := fix.Make(context.Background(), fix.Options{Load: loadLive(s), Rules: []lint.Rule{rule(t, p.rule)}, Level: lint.Info, Unsafe: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if byHand := p.hand[0] != ""; byHand == (len(plan.Applied) > 0) {
+		t.Fatalf("%d fixes", len(plan.Applied))
+	}
+	for _, c := range plan.Changes {
+		write(t, c.Path, c.New)
+	}
+	if p.hand[0] != "" {
+		old := s.Read(p.hand[0])
+		text := strings.Replace(old, s.Expand(p.hand[1]), s.Expand(p.hand[2]), 1)
+		if text == old {
+			t.Fatalf("%s has no %q", p.hand[0], p.hand[1])
+		}
+		s.Write(p.hand[0], text)
+	}
+}
+
+func loadLive(s *live.Server) stack.Options {
+	return stack.Options{NginxConf: []string{s.Path("nginx.conf")}, FPMConf: s.FPMConfs()}
+}
+
+func lintLive(t *testing.T, s *live.Server, r lint.Rule) *lint.Result {
+	t.Helper()
+	stacks, err := stack.Load(context.Background(), loadLive(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := lint.Run(context.Background(), stacks, []lint.Rule{r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, skip := range result.Skipped {
+		t.Errorf("skipped: %s", skip.Reason)
+	}
+	return result
+}
+
+// get asks for a page.
+func get(path string) func(*testing.T, *live.Server) (int, string) {
+	return func(t *testing.T, s *live.Server) (int, string) {
+		t.Helper()
+		return s.Get("bad.test", path)
+	}
+}
+
+// variable are the parts of a log line that another run has others of, in order.
+var variable = []struct {
+	re   *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d|^\[\d\d-\w{3}-\d{4} \d\d:\d\d:\d\d\]`), "TIME"},
+	{regexp.MustCompile(`\d+#\d+: \*\d+`), "ID"},
+	{regexp.MustCompile(`^TIME (\[emerg\]) \d+#\d+:`), "nginx: $1"}, // where nginx was built to log to stderr
+	{regexp.MustCompile(`client: [^,]*, server: [^,]*, request: "(GET|POST) [^"]*"`), "REQUEST"},
+	{regexp.MustCompile(`host: "[^"]*"`), "HOST"},
+	{regexp.MustCompile(`\(request: "[^"]*"\)`), "(REQUEST)"},
+	{regexp.MustCompile(`(//127\.0\.0\.1|address '127\.0\.0\.1):\d+`), "${1}:PORT"},
+	{regexp.MustCompile(`(:PORT)/\w+[\w./]*`), "${1}/URI"},
+	{regexp.MustCompile(`(^|[ "'\[:])/[\w./-]+`), "${1}PATH"},
+	{regexp.MustCompile(`PATH:\d+`), "PATH:LINE"},
+	{regexp.MustCompile(`child \d+`), "child PID"},
+	{regexp.MustCompile(`\d+\.\d+ sec`), "N sec"},
+}
+
+func fixed(line string) string {
+	line = strings.TrimSpace(line)
+	for _, v := range variable {
+		line = v.re.ReplaceAllString(line, v.with)
+	}
+	return line
+}
+
+// wantPageLines holds the log lines of a rule's page to what the daemons wrote, to their logs or, out,
+// when they were started.
+func wantPageLines(t *testing.T, s *live.Server, r lint.Rule, out string) {
+	t.Helper()
+	block := regexp.MustCompile("(?s)```\n(.*?)```").FindStringSubmatch(r.Doc)
+	if block == nil {
+		t.Fatalf("%s has no log line", r.ID)
+	}
+	logged := ""
+	for line := range strings.Lines(block[1]) {
+		want, seen := fixed(line), false
+		for range 40 {
+			logged = out
+			for _, name := range []string{"error.log", "fpm.log"} {
+				data, _ := os.ReadFile(filepath.Join(s.Dir, name)) //nolint:errcheck // it may not be there
+				logged += string(data)
+			}
+			for l := range strings.Lines(logged) {
+				seen = seen || strings.Contains(fixed(l), want)
+			}
+			if seen {
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		if !seen {
+			var all strings.Builder
+			for l := range strings.Lines(logged) {
+				all.WriteString(fixed(l) + "\n")
+			}
+			t.Errorf("no log has the page's line\n%s\namong\n%s", want, all.String())
+		}
+	}
+}
