@@ -209,6 +209,9 @@ func (d *Daemon) reload(ctx context.Context) error {
 	if before == nil {
 		return fmt.Errorf("%s is not running: start it first", d.Name())
 	}
+	if d.Kind == kindFPM && d.Grace == 0 {
+		before.awaitIdle(ctx)
+	}
 	if unit := before.unit(ctx); unit != "" {
 		if out, err := exec.CommandContext(ctx, "systemctl", "reload", unit).CombinedOutput(); err != nil {
 			return fmt.Errorf("systemctl reload %s: %w: %s", unit, err, said(string(out)))

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -103,7 +104,7 @@ func Make(ctx context.Context, o Options) (*Plan, error) {
 		p.Applied = append(p.Applied, r.taken...)
 	}
 	for _, c := range files {
-		if !bytes.Equal(c.Old, c.New) {
+		if c.Created || !bytes.Equal(c.Old, c.New) {
 			p.Changes = append(p.Changes, *c)
 		}
 	}
@@ -146,6 +147,7 @@ func (p *Plan) Remaining(level lint.Severity) []lint.Finding {
 type round struct {
 	taken []Applied
 	files map[string]*edited // by path on disk: two stacks may share a file
+	fresh map[string]lint.NewFile
 }
 
 // edited is a file with the edits that were taken, sorted and apart from each other.
@@ -161,7 +163,7 @@ type edit struct {
 }
 
 func newRound(o Options, result *lint.Result) (*round, error) {
-	r := &round{files: map[string]*edited{}}
+	r := &round{files: map[string]*edited{}, fresh: map[string]lint.NewFile{}}
 	order := map[string]int{}
 	for i, rule := range o.Rules {
 		order[rule.ID] = i
@@ -175,15 +177,22 @@ func newRound(o Options, result *lint.Result) (*round, error) {
 	findings := slices.Clone(result.Findings)
 	slices.SortStableFunc(findings, func(a, b lint.Finding) int { return cmp.Compare(order[a.Rule], order[b.Rule]) })
 	for _, f := range findings {
-		if f.Fix == nil || len(f.Fix.Edits) == 0 || f.Severity < o.Level || !f.Fix.Safe && !o.Unsafe {
+		if f.Fix == nil || len(f.Fix.Edits)+len(f.Fix.Files) == 0 || f.Severity < o.Level || !f.Fix.Safe && !o.Unsafe {
 			continue
 		}
-		if file := f.Fix.Edits[0].Span.File; file.Disk == "" {
-			return nil, fmt.Errorf("%s: %w", file.Display, ErrNotOnDisk)
+		for _, e := range f.Fix.Edits {
+			if e.Span.File.Disk == "" {
+				return nil, fmt.Errorf("%s: %w", e.Span.File.Display, ErrNotOnDisk)
+			}
 		}
-		if !r.take(f.Fix.Edits) {
+		fresh, err := onDisk(f.Fix.Files)
+		if err != nil {
+			return nil, err
+		}
+		if r.differs(fresh) || !r.take(f.Fix.Edits) {
 			continue
 		}
+		maps.Copy(r.fresh, fresh)
 		a := Applied{Finding: f}
 		for _, h := range f.Handoffs {
 			a.handoffs = append(a.handoffs, places[h])
@@ -196,6 +205,32 @@ func newRound(o Options, result *lint.Result) (*round, error) {
 		r.taken = append(r.taken, a)
 	}
 	return r, nil
+}
+
+// onDisk are new files by their paths on disk.
+func onDisk(files []lint.NewFile) (map[string]lint.NewFile, error) {
+	out := map[string]lint.NewFile{}
+	for _, n := range files {
+		if n.Root.Disk() == "" {
+			return nil, fmt.Errorf("%s: %w", n.Path, ErrNotOnDisk)
+		}
+		real, err := n.Root.Resolve(n.Path)
+		if err != nil {
+			return nil, err
+		}
+		out[filepath.Join(n.Root.Disk(), real)] = n
+	}
+	return out, nil
+}
+
+// differs says whether another fix makes one of the files with another content.
+func (r *round) differs(fresh map[string]lint.NewFile) bool {
+	for name, n := range fresh {
+		if have, ok := r.fresh[name]; ok && !bytes.Equal(have.Data, n.Data) {
+			return true
+		}
+	}
+	return false
 }
 
 // take adds a fix's edits, all or none: none where one of them touches an edit that another fix
@@ -264,6 +299,10 @@ func (r *round) apply(changes map[string]*Change, overlay source.Overlay) {
 		}
 		changes[name].New = f.content()
 		overlay[name] = changes[name].New
+	}
+	for name, n := range r.fresh {
+		changes[name] = &Change{Path: name, Name: diffName(&source.File{Path: n.Path, Display: n.Root.Display(n.Path)}), New: n.Data, Created: true}
+		overlay[name] = n.Data
 	}
 }
 

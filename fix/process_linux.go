@@ -282,3 +282,29 @@ func (p *process) endWorkers(ctx context.Context) {
 		}
 	}
 }
+
+// idleTime is how long a reload that would cut requests off waits for a moment without any.
+const idleTime = 10 * time.Second
+
+// awaitIdle waits for a moment in which no worker has a request: each of them waits in accept(2). It
+// gives up after a while, since what is broken is broken meanwhile.
+func (p *process) awaitIdle(ctx context.Context) {
+	deadline := time.Now().Add(idleTime)
+	for !p.idle() && time.Now().Before(deadline) && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (p *process) idle() bool {
+	for pid := range p.workers {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", pid))
+		if err != nil {
+			continue // it has ended, or nobody may look
+		}
+		number, _, _ := strings.Cut(string(data), " ")
+		if number != strconv.Itoa(unix.SYS_ACCEPT) && number != strconv.Itoa(unix.SYS_ACCEPT4) {
+			return false
+		}
+	}
+	return true
+}

@@ -24,3 +24,4 @@ func (d *Daemon) await(context.Context, *process) error  { return nil }
 func (d *Daemon) revive(context.Context, *process) error { return errNoProcesses }
 func (p *process) service() string                       { return "" }
 func (p *process) unit(context.Context) string           { return "" }
+func (p *process) awaitIdle(context.Context)             {}

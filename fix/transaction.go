@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"fpmlint/lint"
-	"fpmlint/lint/source"
+	"fpmlint/lint/stack"
 )
 
 // startTime is how long a pool may take until it answers after a reload.
@@ -301,7 +301,7 @@ func (t *Transaction) reload(ctx context.Context) error {
 			if d.Kind != kind {
 				continue
 			}
-			if why := t.spare(d); why != "" {
+			if why := t.spare(ctx, d); why != "" {
 				t.Say(Step{Action: "reload", Object: d.Name(), Note: why})
 				continue
 			}
@@ -320,52 +320,30 @@ func (t *Transaction) reload(ctx context.Context) error {
 }
 
 // spare says why a PHP-FPM is not reloaded: without process_control_timeout a reload cuts running
-// requests off, and what does not mend a broken hand-off is not worth that.
-func (t *Transaction) spare(d *Daemon) string {
-	if d.Kind != kindFPM || d.Grace > 0 || d.ReloadCommand != "" {
+// requests off, and only a hand-off that still fails is worth that. What an aligned socket mends does
+// not fail any more.
+func (t *Transaction) spare(ctx context.Context, d *Daemon) string {
+	if d.Kind != kindFPM || d.Grace > 0 || d.ReloadCommand != "" || !t.Probe {
 		return ""
 	}
-	for _, a := range t.Plan.Applied {
-		if a.Finding.Severity == lint.Error && t.needsReload(a, d) {
+	var broken []place
+	for at, err := range t.before {
+		if err == nil {
+			continue
+		}
+		for _, b := range t.Plan.After.Stacks[at.stack].Handoffs[at.handoff].Backends {
+			if slices.ContainsFunc(b.Pools, func(m stack.PoolMatch) bool { return m.Pool.Master.Conf.Disk == d.Conf }) {
+				broken = append(broken, at)
+				break
+			}
+		}
+	}
+	for _, err := range answers(ctx, t.Plan.After.Stacks, broken, 0) {
+		if err != nil {
 			return ""
 		}
 	}
 	return "left running: its process_control_timeout was 0, so a reload would cut running requests off; the change counts from its next restart"
-}
-
-// needsReload says whether a fix changes a daemon's files in more than what is aligned on the live
-// sockets, which a reload does not touch.
-func (t *Transaction) needsReload(a Applied, d *Daemon) bool {
-	for _, s := range t.Plan.Before.Stacks {
-		for _, m := range s.Masters {
-			if m.Conf.Disk != d.Conf {
-				continue
-			}
-			for _, e := range a.Finding.Fix.Edits {
-				mine := slices.ContainsFunc(m.Files, func(f *source.File) bool { return f.Disk == e.Span.File.Disk })
-				if mine && !onlySocket(e) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
-// onlySocket says whether an edit changes nothing but a socket's owner, group and mode.
-func onlySocket(e source.Edit) bool {
-	text := e.NewText
-	if e.Span.Start < e.Span.End {
-		line, _ := e.Span.File.Line(e.Span.Position().Line)
-		text = string(line)
-	}
-	for line := range strings.Lines(text) {
-		key, _, _ := strings.Cut(line, "=")
-		if key = strings.ToLower(strings.TrimSpace(key)); key != "" && !slices.Contains(socketKeys, key) {
-			return false
-		}
-	}
-	return true
 }
 
 // verify asks the hand-offs that were touched. One that answered before has to answer, and one that

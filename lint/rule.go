@@ -16,7 +16,7 @@ type Rule struct {
 	// Severity is that of the rule's findings unless a finding says otherwise.
 	Severity Severity
 	// Family groups rules in lists: start, connectivity, capacity, crashes, time, buffers,
-	// requests, exposure, observability, edge.
+	// requests, exposure, observability, edge, upgrade.
 	Family string
 	// Summary says in one line what the rule finds.
 	Summary string
@@ -98,6 +98,16 @@ type Fix struct {
 	Safe        bool
 	Description string
 	Edits       []source.Edit
+	// Files are new files that the fix makes.
+	Files []NewFile
+}
+
+// NewFile is a file that a fix makes.
+type NewFile struct {
+	Root *source.Root
+	// Path is the file's path inside the root; its directory exists.
+	Path string
+	Data []byte
 }
 
 // Skip says that a rule could not judge a stack or a part of it.

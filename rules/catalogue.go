@@ -108,6 +108,15 @@ var all = []lint.Rule{
 
 	// policy
 	UnusedSuppression,
+
+	// upgrade
+	StalePHPVersion,
+	PoolLeftBehind,
+	PoolSettingsLost,
+	INISettingsLost,
+	ExtensionLost,
+	VersionedPath,
+	OldServiceEnabled,
 }
 
 // All returns the rules in catalogue order.

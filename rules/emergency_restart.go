@@ -25,7 +25,7 @@ var EmergencyRestart = lint.Rule{
 
 func checkEmergencyRestart(p *lint.Pass) {
 	for _, m := range p.Stack.Masters {
-		if !installed(m) || m.PoolsOnly {
+		if !m.Serves() || m.PoolsOnly {
 			continue
 		}
 		threshold, interval := m.Global("emergency_restart_threshold"), m.Global("emergency_restart_interval")

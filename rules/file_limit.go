@@ -29,7 +29,7 @@ func checkFileLimit(p *lint.Pass) {
 		checkNginxFiles(p, c)
 	}
 	for _, m := range p.Stack.Masters {
-		if installed(m) {
+		if m.Serves() {
 			checkMasterFiles(p, m)
 		}
 	}

@@ -28,7 +28,7 @@ var FPMConfig = lint.Rule{
 func checkFPMConfig(p *lint.Pass) {
 	reportProblems(p, source.Invalid, source.Limit)
 	for _, m := range p.Stack.Masters {
-		if !installed(m) {
+		if !m.Serves() {
 			continue
 		}
 		for _, problem := range m.Problems {
@@ -45,7 +45,7 @@ func checkFPMConfig(p *lint.Pass) {
 		}
 	}
 	for _, log := range p.Stack.MissingLogs {
-		if installed(log.Master) {
+		if log.Master.Serves() {
 			p.Report(lint.Finding{
 				Message: fmt.Sprintf("unable to open %s = %s: the directory %s is not there", log.Setting.Entry.Key, log.Setting.Text, log.Dir),
 				Help:    "create " + log.Dir + "; " + noStart,

@@ -4,7 +4,6 @@ import (
 	_ "embed"
 
 	"fpmlint/lint"
-	"fpmlint/lint/fpm"
 	"fpmlint/lint/source"
 )
 
@@ -34,7 +33,7 @@ const noStart = "php-fpm does not start with this, and a running one dies at its
 
 func reportProblems(p *lint.Pass, kinds ...source.Kind) {
 	for _, m := range p.Stack.Masters {
-		if !installed(m) {
+		if !m.Serves() {
 			continue
 		}
 		for _, problem := range m.Problems {
@@ -63,6 +62,3 @@ func mend(problem source.Problem) *lint.Fix {
 	}
 	return &lint.Fix{Safe: true, Description: "the nearest numbers that PHP-FPM takes", Edits: mergeInserts(problem.Edits)}
 }
-
-// installed says whether a master can run: its program is there, as far as the root shows.
-func installed(m *fpm.Master) bool { return m.Installed || !m.HasBinaries }

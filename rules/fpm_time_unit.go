@@ -28,7 +28,7 @@ var FPMTimeUnit = lint.Rule{
 
 func checkFPMTimeUnit(p *lint.Pass) {
 	for _, m := range p.Stack.Masters {
-		if !installed(m) {
+		if !m.Serves() {
 			continue
 		}
 		for _, e := range m.Entries {

@@ -60,7 +60,7 @@ func checkMaxChildrenMemory(p *lint.Pass) {
 	}
 	d := demand{measured: true}
 	for _, m := range p.Stack.Masters {
-		if installed(m) {
+		if m.Serves() {
 			d.add(p, m)
 		}
 	}

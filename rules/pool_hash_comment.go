@@ -25,7 +25,7 @@ var PoolHashComment = lint.Rule{
 
 func checkPoolHashComment(p *lint.Pass) {
 	for _, m := range p.Stack.Masters {
-		if !installed(m) {
+		if !m.Serves() {
 			continue
 		}
 		lines := map[*source.File][]source.Problem{}

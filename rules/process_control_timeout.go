@@ -22,7 +22,7 @@ var ProcessControlTimeout = lint.Rule{
 
 func checkProcessControlTimeout(p *lint.Pass) {
 	for _, m := range p.Stack.Masters {
-		if !installed(m) || m.PoolsOnly {
+		if !m.Serves() || m.PoolsOnly {
 			continue
 		}
 		s := m.Global("process_control_timeout")

@@ -24,7 +24,7 @@ var ProcessMax = lint.Rule{
 
 func checkProcessMax(p *lint.Pass) {
 	for _, m := range p.Stack.Masters {
-		if !installed(m) {
+		if !m.Serves() {
 			continue
 		}
 		s := m.Global("process.max")

@@ -34,6 +34,7 @@ var SocketMismatch = lint.Rule{
 func checkSocketMismatch(p *lint.Pass) {
 	pools := servingPools(p.Stack)
 	claimed := claimedPools(p.Stack)
+	gone := goneListeners(p.Stack)
 	for _, h := range p.Stack.Handoffs {
 		if h.Unknown != "" {
 			p.Skip("%s: fastcgi_pass %s: %s", place(h.Pass.Span()), h.Pass.Arg(0), h.Unknown)
@@ -66,11 +67,16 @@ func checkSocketMismatch(p *lint.Pass) {
 				f.Severity = lint.Warning
 				f.Message += "; the upstream's other servers answer"
 			}
-			if b.Fault != "" {
+			old := gone[b.Address]
+			switch {
+			case b.Fault != "":
 				f.Message += ": " + b.Fault
 				f.Help = composeHelp(b)
-			} else {
-				suggest(p.Stack, &f, b, nearest(b.Address, pools), claimed)
+			case old != nil && counterpart(p.Stack.Upgrade, old.Name) == nil:
+				f.Help = fmt.Sprintf("%s listened here and was not taken along: fpmlint fix --upgrade takes it along to PHP %s", poolName(old), p.Stack.Upgrade.To.Version)
+				f.Related = append(f.Related, source.Related{Span: old.Get("listen").Span, Message: poolName(old) + " listened here"})
+			default:
+				suggest(p.Stack, &f, b, nearest(b.Address, pools), claimed, old)
 			}
 			if b.Span.File != h.Pass.Src || b.Span.Start != h.Pass.ArgSpan(0).Start {
 				f.Related = append(f.Related, source.Related{Span: h.Pass.Span(), Message: "passed on here"})
@@ -107,6 +113,28 @@ func mismatchMessage(s *stack.Stack, b *stack.Backend) string {
 	return what
 }
 
+// goneListeners are the pools of older versions by the address at which they listened, where they no
+// longer do: the version is not installed, or its main file does not include them.
+func goneListeners(s *stack.Stack) map[address.Address]*fpm.Pool {
+	out := map[address.Address]*fpm.Pool{}
+	if s.Upgrade == nil {
+		return out
+	}
+	for _, m := range s.Upgrade.From {
+		pools := m.LeftOut()
+		if !m.Serves() {
+			pools = slices.Concat(m.Pools, pools)
+		}
+		for _, pool := range pools {
+			addr, setting, err := pool.Listen()
+			if err == nil && setting.Unknown == "" && out[addr] == nil {
+				out[addr] = pool
+			}
+		}
+	}
+	return out
+}
+
 // othersLive says whether the upstream of a dead server has one that answers or may answer.
 func othersLive(h *stack.Handoff, dead *stack.Backend) bool {
 	if dead.Upstream == nil {
@@ -121,7 +149,7 @@ func othersLive(h *stack.Handoff, dead *stack.Backend) bool {
 }
 
 // suggest names the candidates, nearest first, and makes the fix where only one pool can be meant.
-func suggest(s *stack.Stack, f *lint.Finding, b *stack.Backend, near []candidate, claimed map[*fpm.Pool]bool) {
+func suggest(s *stack.Stack, f *lint.Finding, b *stack.Backend, near []candidate, claimed map[*fpm.Pool]bool, gone *fpm.Pool) {
 	if len(near) == 0 {
 		f.Help = "no pool with a known address was found: install or enable the PHP-FPM that should listen there"
 		return
@@ -133,6 +161,11 @@ func suggest(s *stack.Stack, f *lint.Finding, b *stack.Backend, near []candidate
 		f.Related = append(f.Related, source.Related{Span: c.listen.Span, Message: poolName(c.pool) + " listens on " + c.addr.String()})
 	}
 	best, why := meant(s, b, near, claimed)
+	if gone != nil {
+		if heir := only(near, func(c candidate) bool { return c.pool == counterpart(s.Upgrade, gone.Name) }); heir != nil {
+			best, why = heir, "as the pool that listened here is called in the older PHP"
+		}
+	}
 	if best == nil {
 		names := make([]string, 0, 3)
 		for _, c := range near[:min(3, len(near))] {

@@ -26,7 +26,7 @@ var XdebugEnabled = lint.Rule{
 
 func checkXdebugEnabled(p *lint.Pass) {
 	for _, m := range p.Stack.Masters {
-		if !installed(m) {
+		if !m.Serves() {
 			continue
 		}
 		for _, e := range m.Extensions() {

@@ -18,6 +18,7 @@ import (
 	"fpmlint/fix"
 	"fpmlint/lint"
 	"fpmlint/lint/report"
+	"fpmlint/lint/stack"
 )
 
 func fixCommand() *cli.Command {
@@ -35,6 +36,9 @@ func fixCommand() *cli.Command {
 			&cli.BoolFlag{Name: "write", Usage: "make the change"},
 			&cli.BoolFlag{Name: "reload", Usage: "make the change, reload PHP-FPM and nginx, and verify the hand-offs"},
 			&cli.BoolFlag{Name: "unsafe", Usage: "also the fixes that change behaviour beyond mending the fault"},
+			&cli.BoolFlag{Name: "upgrade", Usage: "move sites, pools and tuned values from one PHP version to another"},
+			&cli.StringFlag{Name: "from", Usage: "with --upgrade: move all that uses this `VERSION`, what works too"},
+			&cli.StringFlag{Name: "to", Usage: "with --upgrade: move to this `VERSION` (default: the newest that is installed)"},
 			&cli.StringFlag{Name: "level", Value: "warning", Usage: "mend findings from this severity on: error, warning or info"},
 			&cli.StringFlag{Name: "select", Usage: "only these `RULE,...`"},
 			&cli.StringFlag{Name: "ignore", Usage: "not these `RULE,...`"},
@@ -86,6 +90,7 @@ func runFix(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	o.Load.Installed = slices.Sorted(maps.Keys(programs.FPM))
 	write := c.Bool("write") || c.Bool("reload")
 	a, err := f.open(o, programs, write)
 	if err != nil {
@@ -133,7 +138,30 @@ func fixOptions(c *cli.Context) (o fix.Options, err error) {
 		return o, fmt.Errorf("--level: unknown severity %q: want error, warning or info", c.String("level"))
 	}
 	o.Unsafe = c.Bool("unsafe")
-	return o, nil
+	return o, upgradeOptions(c, &o)
+}
+
+// upgradeRules are those whose fixes make an upgrade.
+var upgradeRules = []string{
+	"socket-mismatch", "listen-permissions", "stale-php-version", "pool-left-behind", "pool-settings-lost",
+	"ini-settings-lost", "extension-lost", "versioned-path", "listen-conflict",
+}
+
+// upgradeOptions make an upgrade of a fix: the rules about it, unsafe fixes included.
+func upgradeOptions(c *cli.Context, o *fix.Options) error {
+	from, to := c.String("from"), c.String("to")
+	switch {
+	case !c.Bool("upgrade") && (from != "" || to != ""):
+		return errors.New("--from and --to belong to --upgrade")
+	case !c.Bool("upgrade"):
+		return nil
+	case from != "" && from == to:
+		return fmt.Errorf("--from and --to are both %s", from)
+	}
+	o.Load.Upgrade = &stack.UpgradeOptions{From: from, To: to}
+	o.Unsafe = true
+	o.Rules = slices.DeleteFunc(o.Rules, func(r lint.Rule) bool { return !slices.Contains(upgradeRules, r.ID) })
+	return nil
 }
 
 func parsePrograms(c *cli.Context) (p fix.Programs, err error) {

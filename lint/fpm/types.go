@@ -108,6 +108,9 @@ type Pool struct {
 	arrays   []*Entry // env[], php_value[] and their likes, in order
 }
 
+// Serves says whether the master can be running: its program is installed, as far as the root shows.
+func (m *Master) Serves() bool { return m.Installed || !m.HasBinaries }
+
 // Complete says whether all of the configuration was read.
 func (m *Master) Complete() bool {
 	if m.Blind {

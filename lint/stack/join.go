@@ -285,7 +285,7 @@ func listeners(s *Stack) *Listeners {
 
 // Serves says whether a pool can be running: its PHP version's FPM is installed, as far as the
 // root shows.
-func Serves(p *fpm.Pool) bool { return p.Master.Installed || !p.Master.HasBinaries }
+func Serves(p *fpm.Pool) bool { return p.Master.Serves() }
 
 // At returns the pools that a connection to an address reaches, the surest first.
 func (l *Listeners) At(a address.Address) []PoolMatch {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -37,6 +38,10 @@ type Options struct {
 	Hosts map[string]string
 	// RAM, Reserve and WorkerRSS are facts given by the user, in bytes; 0 is not given.
 	RAM, Reserve, WorkerRSS int64
+	// Installed are PHP versions whose program the user names: they count as installed.
+	Installed []string
+	// Upgrade asks for a change of PHP's version; nil does not.
+	Upgrade *UpgradeOptions
 	// Overlay holds contents that files on disk are to have.
 	Overlay source.Overlay
 	// Stdin is read for the path "-".
@@ -68,6 +73,12 @@ func Load(ctx context.Context, o Options) ([]*Stack, error) {
 		}
 		if len(s.Nginx)+len(s.Masters)+len(s.NginxTemplates)+len(s.FPMTemplates) == 0 {
 			return nil, fmt.Errorf("%s: %w", s.Name, ErrNothing)
+		}
+		for _, m := range s.Masters {
+			m.Installed = m.Installed || slices.Contains(o.Installed, m.Version)
+		}
+		if err := s.findUpgrade(o.Upgrade); err != nil {
+			return nil, err
 		}
 		s.Join()
 	}

@@ -51,6 +51,9 @@ type Stack struct {
 	paramsFiles map[*nginx.Config]string
 	// wpConfigs are the wp-config.php of server blocks that serve WordPress.
 	wpConfigs map[*nginx.Scope]*source.File
+	// Upgrade is the change of PHP's version that the stack shows or that was asked for; nil where
+	// there is one version.
+	Upgrade *Upgrade
 	// Problems are faults of the input that belong to neither side.
 	Problems []source.Problem
 	// NginxTemplates and FPMTemplates are files that become a daemon's once they are rendered. None

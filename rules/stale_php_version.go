@@ -1,0 +1,66 @@
+package rules
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+
+	"fpmlint/lint"
+	"fpmlint/lint/source"
+	"fpmlint/lint/stack"
+)
+
+//go:embed stale-php-version.md
+var stalePHPVersionDoc string
+
+// StalePHPVersion reports hand-offs to an older PHP although a newer one has the same pool.
+var StalePHPVersion = lint.Rule{
+	ID:       "stale-php-version",
+	Severity: lint.Warning,
+	Family:   "upgrade",
+	Summary:  "nginx passes to an older PHP than the newest that is installed",
+	Doc:      stalePHPVersionDoc,
+	Check:    checkStalePHPVersion,
+}
+
+func checkStalePHPVersion(p *lint.Pass) {
+	u := p.Stack.Upgrade
+	if u == nil {
+		return
+	}
+	severity := upgradeSeverity(p.Stack)
+	for _, h := range p.Stack.Handoffs {
+		for _, b := range h.Backends {
+			for _, m := range b.Pools {
+				old := m.Pool
+				if !slices.Contains(u.From, old.Master) || !old.Master.Serves() {
+					continue // of one that is not installed, socket-mismatch tells
+				}
+				next := counterpart(u, old.Name)
+				if next == nil {
+					continue // pool-left-behind
+				}
+				addr, setting, err := next.Listen()
+				if err != nil || setting.Unknown != "" {
+					continue
+				}
+				f := lint.Finding{
+					Severity: severity,
+					Message:  fmt.Sprintf("nginx passes to %s, while PHP %s is installed and has a pool of that name", poolName(old), u.To.Version),
+					Help:     fmt.Sprintf("fpmlint fix --upgrade --from %s --to %s moves this and what belongs to it", old.Master.Version, u.To.Version),
+					Span:     b.Span,
+					Handoffs: []*stack.Handoff{h},
+					Related:  []source.Related{{Span: setting.Span, Message: poolName(next) + " listens on " + addr.String()}},
+				}
+				target := candidate{pool: next, addr: addr}.connect(b.Address)
+				if target != b.Address.String() && literal(b.Span) == b.Text && editable(b.Span.File) {
+					f.Fix = &lint.Fix{
+						Description: "pass to " + target,
+						Edits:       []source.Edit{{Span: b.Span, NewText: requote(b.Span, target)}},
+					}
+				}
+				p.Report(f)
+			}
+		}
+	}
+}
