@@ -25,7 +25,7 @@ var BackupConfigIncluded = lint.Rule{
 
 func checkBackupConfigIncluded(p *lint.Pass) {
 	for _, m := range p.Stack.Masters {
-		if !installed(m) {
+		if !m.Serves() {
 			continue
 		}
 		for _, i := range m.Includes {

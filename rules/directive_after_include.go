@@ -31,7 +31,7 @@ type run struct {
 
 func checkDirectiveAfterInclude(p *lint.Pass) {
 	for _, m := range p.Stack.Masters {
-		if !installed(m) || m.PoolsOnly {
+		if !m.Serves() || m.PoolsOnly {
 			continue
 		}
 		included := map[*source.File]bool{} // files with an include before the line at hand

@@ -26,7 +26,7 @@ var IncludeMatchesNothing = lint.Rule{
 
 func checkIncludeMatchesNothing(p *lint.Pass) {
 	for _, m := range p.Stack.Masters {
-		if !installed(m) {
+		if !m.Serves() {
 			continue
 		}
 		read := map[*source.File]bool{}
