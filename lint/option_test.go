@@ -24,7 +24,7 @@ func TestOptions(t *testing.T) {
 		r.Check = func(p *lint.Pass) {
 			n, d, size, text = p.Count("number"), p.Duration("time"), p.Size("size"), p.Text("name")
 		}
-		run(t, s, r)
+		runOne(t, s, r)
 		return
 	}
 	changed := optional

@@ -48,7 +48,7 @@ func everyPass(message func(*stack.Handoff) string) lint.Rule {
 	}}
 }
 
-func run(t *testing.T, s *stack.Stack, list ...lint.Rule) *lint.Result {
+func runOne(t *testing.T, s *stack.Stack, list ...lint.Rule) *lint.Result {
 	t.Helper()
 	r, err := lint.Run(context.Background(), []*stack.Stack{s}, list)
 	if err != nil {
@@ -65,7 +65,7 @@ var threeSites = map[string]string{
 // TestMerge holds a line that three sites include to one finding with three hand-offs.
 func TestMerge(t *testing.T) {
 	s := load(t, threeSites)
-	r := run(t, s, everyPass(func(*stack.Handoff) string { return "same" }))
+	r := runOne(t, s, everyPass(func(*stack.Handoff) string { return "same" }))
 	if len(r.Findings) != 1 || len(r.Skipped) != 1 {
 		t.Fatalf("%d findings, %d skips", len(r.Findings), len(r.Skipped))
 	}
@@ -80,7 +80,7 @@ func TestMerge(t *testing.T) {
 	if n := len(r.Findings[0].Related); n != 3 {
 		t.Errorf("%d servers are named", n)
 	}
-	r = run(t, s, everyPass(func(h *stack.Handoff) string { return h.Scope.Label() }))
+	r = runOne(t, s, everyPass(func(h *stack.Handoff) string { return h.Scope.Label() }))
 	if len(r.Findings) != 3 {
 		t.Errorf("%d findings of three messages", len(r.Findings))
 	}
@@ -95,7 +95,7 @@ func TestSeverity(t *testing.T) {
 	}}
 	severities := func() string {
 		var b strings.Builder
-		for _, f := range run(t, s, rule).Findings {
+		for _, f := range runOne(t, s, rule).Findings {
 			fmt.Fprintf(&b, "%s %s\n", f.Message, f.Severity)
 		}
 		return b.String()
@@ -122,7 +122,7 @@ func TestWithheld(t *testing.T) {
 	at := func(p *lint.Pass, span source.Span) {
 		p.Report(lint.Finding{Message: span.File.Path, Help: "mend it", Span: span, Fix: &lint.Fix{Edits: []source.Edit{{Span: span}}}})
 	}
-	r := run(t, s, lint.Rule{ID: "test", Severity: lint.Error, Check: func(p *lint.Pass) {
+	r := runOne(t, s, lint.Rule{ID: "test", Severity: lint.Error, Check: func(p *lint.Pass) {
 		at(p, p.Stack.Handoffs[0].Pass.Span())
 		at(p, p.Stack.Masters[0].Pools[0].Header)
 	}})
@@ -146,7 +146,7 @@ func TestCancel(t *testing.T) {
 // TestManySkips: ten thousand different skips cost no more than their number.
 func TestManySkips(t *testing.T) {
 	start := time.Now()
-	r := run(t, load(t, threeSites), lint.Rule{ID: "test", Severity: lint.Error, Check: func(p *lint.Pass) {
+	r := runOne(t, load(t, threeSites), lint.Rule{ID: "test", Severity: lint.Error, Check: func(p *lint.Pass) {
 		for i := range 100_000 {
 			p.Skip("the pool %d of many that nothing is known of", i/2)
 		}
