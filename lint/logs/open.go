@@ -97,7 +97,7 @@ func (in Input) isNginx() (bool, error) {
 			return err
 		}
 		for line := range bytes.SplitSeq(head[:n], []byte{'\n'}) {
-			if nginxPrefix(cutPrefix(line)) || bytes.Contains(line, []byte("] nginx")) || bytes.Contains(line, []byte(" nginx")) {
+			if nginxPrefix(cutPrefix(line)) || bytes.Contains(line, []byte(" nginx")) {
 				found = true
 				return nil
 			}
