@@ -26,6 +26,7 @@ var FPMExposed = lint.Rule{
 }
 
 func checkFPMExposed(p *lint.Pass) {
+	ways := waysTo(p.Stack)
 	for _, pool := range servingPools(p.Stack) {
 		addr, listen, err := pool.Listen()
 		if listen.Unknown != "" {
@@ -49,18 +50,18 @@ func checkFPMExposed(p *lint.Pass) {
 		case p.Stack.Split:
 			f.Severity = lint.Info
 			f.Help = "between containers this is usual: publish the port to no one but nginx"
-		case p.Stack.Loose && !onlyLoopback(p.Stack, pool):
+		case p.Stack.Loose && !onlyLoopback(ways[pool]):
 			f.Severity = lint.Info
 			f.Help = "between containers this is usual: publish the port to no one but nginx; on a server listen on 127.0.0.1 or on a unix socket"
 		case pool.Master.Family == "docker":
 			f.Severity = lint.Warning
 			f.Help = "nginx is in the same image: listen on 127.0.0.1 or on a unix socket; at least do not publish the port"
 		}
-		usedBy := loopbackUsers(p.Stack, pool)
+		usedBy := loopbackUsers(ways[pool])
 		for _, b := range usedBy {
 			f.Related = append(f.Related, source.Related{Span: b.Span, Message: "nginx connects over loopback"})
 		}
-		if len(usedBy) > 0 && onlyLoopback(p.Stack, pool) && editable(listen.Span.File) && addr.Host == "" {
+		if len(usedBy) > 0 && onlyLoopback(ways[pool]) && editable(listen.Span.File) && addr.Host == "" {
 			f.Fix = &lint.Fix{
 				Safe:        true,
 				Description: "listen on loopback, where nginx connects",
@@ -82,36 +83,42 @@ func everyAddress(a address.Address) string {
 // network, or a name, which may stand for anything.
 func private(a address.Address) bool { return a.Host != "" && !a.IsPublic() }
 
-// loopbackUsers are the hand-offs' addresses that reach a pool over loopback.
-func loopbackUsers(st *stack.Stack, pool *fpm.Pool) []*stack.Backend {
-	var out []*stack.Backend
+// way is an address of a hand-off by which nginx reaches a pool.
+type way struct {
+	handoff *stack.Handoff
+	backend *stack.Backend
+}
+
+// waysTo are the ways to each pool, found in one go over the hand-offs.
+func waysTo(st *stack.Stack) map[*fpm.Pool][]way {
+	out := map[*fpm.Pool][]way{}
 	for _, h := range st.Handoffs {
 		for _, b := range h.Backends {
 			for _, m := range b.Pools {
-				if m.Pool == pool && b.Address.IsLoopbackIP() && len(out) < 3 {
-					out = append(out, b)
-				}
+				out[m.Pool] = append(out[m.Pool], way{h, b})
 			}
 		}
 	}
 	return out
 }
 
-// onlyLoopback says whether every hand-off that reaches the pool does so over one loopback address.
-func onlyLoopback(st *stack.Stack, pool *fpm.Pool) bool {
-	var host string
-	for _, h := range st.Handoffs {
-		for _, b := range h.Backends {
-			for _, m := range b.Pools {
-				if m.Pool != pool {
-					continue
-				}
-				if !b.Address.IsLoopbackIP() || host != "" && host != b.Address.Host {
-					return false
-				}
-				host = b.Address.Host
-			}
+// loopbackUsers are some of the addresses that reach a pool over loopback.
+func loopbackUsers(ways []way) []*stack.Backend {
+	var out []*stack.Backend
+	for _, w := range ways {
+		if w.backend.Address.IsLoopbackIP() && len(out) < 3 {
+			out = append(out, w.backend)
 		}
 	}
-	return host != ""
+	return out
+}
+
+// onlyLoopback says whether every hand-off that reaches the pool does so over one loopback address.
+func onlyLoopback(ways []way) bool {
+	for _, w := range ways {
+		if a := w.backend.Address; !a.IsLoopbackIP() || a.Host != ways[0].backend.Address.Host {
+			return false
+		}
+	}
+	return len(ways) > 0
 }

@@ -6,6 +6,7 @@ import (
 
 	"fpmlint/lint"
 	"fpmlint/lint/fpm"
+	"fpmlint/lint/nginx"
 	"fpmlint/lint/source"
 	"fpmlint/lint/stack"
 )
@@ -24,6 +25,7 @@ var SocketWorldWritable = lint.Rule{
 }
 
 func checkSocketWorldWritable(p *lint.Pass) {
+	ways := waysTo(p.Stack)
 	for _, pool := range servingPools(p.Stack) {
 		addr, listen, err := pool.Listen()
 		if listen.Unknown != "" {
@@ -53,7 +55,7 @@ func checkSocketWorldWritable(p *lint.Pass) {
 		}
 		if editable(s.mode.Span.File) {
 			f.Fix = &lint.Fix{
-				Safe:        narrowingIsSafe(p.Stack, s),
+				Safe:        narrowingIsSafe(p.Stack, s, ways[pool]),
 				Description: fmt.Sprintf("listen.mode = 0660 in [%s]", pool.Name),
 				Edits:       pool.SetEdits("listen.mode", "0660"),
 			}
@@ -70,26 +72,22 @@ func runsAs(pool *fpm.Pool) string {
 }
 
 // narrowingIsSafe says whether every nginx that passes to the pool still gets in with mode 0660.
-func narrowingIsSafe(st *stack.Stack, s *socket) bool {
+func narrowingIsSafe(st *stack.Stack, s *socket, ways []way) bool {
 	narrow := *s
 	narrow.bits = 0660
-	used := false
-	for _, h := range st.Handoffs {
-		for _, b := range h.Backends {
-			for _, m := range b.Pools {
-				if m.Pool != s.pool {
-					continue
-				}
-				used = true
-				w, why := nginxWorker(st, h.Config)
-				if why != "" {
-					return false
-				}
-				if verdict, _ := mayConnect(st, w, &narrow); verdict != allowed {
-					return false
-				}
-			}
+	judged := map[*nginx.Config]bool{}
+	for _, to := range ways {
+		if judged[to.handoff.Config] {
+			continue
+		}
+		judged[to.handoff.Config] = true
+		w, why := nginxWorker(st, to.handoff.Config)
+		if why != "" {
+			return false
+		}
+		if verdict, _ := mayConnect(st, w, &narrow); verdict != allowed {
+			return false
 		}
 	}
-	return used && !st.Split
+	return len(ways) > 0 && !st.Split
 }
