@@ -24,30 +24,57 @@ var PoolUserShared = lint.Rule{
 	Check:    checkPoolUserShared,
 }
 
+// sharers are pools of one user.
+type sharers struct {
+	user  string
+	first *fpm.Pool
+	sites map[string]bool
+	// others serve other sites than first.
+	others []*fpm.Pool
+}
+
 func checkPoolUserShared(p *lint.Pass) {
 	handoffs := served(p.Stack)
-	first := map[string]*fpm.Pool{} // by user
+	byUser := map[string]*sharers{}
+	var order []*sharers
 	for _, pool := range servingPools(p.Stack) {
 		user := pool.Get("user")
-		if user.Unknown != "" || user.Text == "" || len(handoffs[pool]) == 0 {
+		mine := sites(handoffs[pool])
+		if user.Unknown != "" || user.Text == "" || len(mine) == 0 {
 			continue
 		}
-		other := first[user.Text]
-		if other == nil {
-			first[user.Text] = pool
-			continue
+		group := byUser[user.Text]
+		if group == nil {
+			group = &sharers{user: user.Text, first: pool, sites: mine}
+			byUser[user.Text] = group
+			order = append(order, group)
+		} else if !overlap(mine, group.sites) {
+			group.others = append(group.others, pool)
 		}
-		mine, theirs := sites(handoffs[pool]), sites(handoffs[other])
-		if len(mine) == 0 || len(theirs) == 0 || overlap(mine, theirs) {
-			continue
-		}
-		p.Report(lint.Finding{
-			Message: fmt.Sprintf("%s runs as %s like %s, which serves another site: who breaks into one of them has both", poolName(pool), user.Text, poolName(other)),
-			Help:    "give each site's pool a user of its own, who owns that site's files",
-			Span:    settingSpan(pool, user),
-			Related: []source.Related{{Span: settingSpan(other, other.Get("user")), Message: poolName(other)}},
-		})
 	}
+	for _, group := range order {
+		if len(group.others) > 0 {
+			group.report(p)
+		}
+	}
+}
+
+// report makes one finding of a user's pools.
+func (s *sharers) report(p *lint.Pass) {
+	pool := s.others[0]
+	f := lint.Finding{
+		Message: fmt.Sprintf("%s runs as %s like %s, which serves another site: who breaks into one of them has both", poolName(pool), s.user, poolName(s.first)),
+		Help:    "give each site's pool a user of its own, who owns that site's files",
+		Span:    settingSpan(pool, pool.Get("user")),
+		Related: []source.Related{{Span: settingSpan(s.first, s.first.Get("user")), Message: poolName(s.first)}},
+	}
+	if n := len(s.others) - 1; n > 0 {
+		f.Message += fmt.Sprintf(" (and %s more)", plural(n, "pool"))
+		for _, other := range s.others[1:min(len(s.others), 6)] {
+			f.Related = append(f.Related, source.Related{Span: settingSpan(other, other.Get("user")), Message: poolName(other)})
+		}
+	}
+	p.Report(f)
 }
 
 // sites are the names of the servers around hand-offs, without www.

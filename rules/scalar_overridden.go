@@ -3,6 +3,7 @@ package rules
 import (
 	_ "embed"
 	"fmt"
+	"path"
 
 	"fpmlint/lint"
 	"fpmlint/lint/fpm"
@@ -33,16 +34,18 @@ func checkScalarOverridden(p *lint.Pass) {
 		for _, key := range []string{"listen", "pm", "pm.max_children", "pm.start_servers", "pm.min_spare_servers", "pm.max_spare_servers", "pm.max_requests"} {
 			s := pool.Get(key)
 			var related []source.Related
+			var last *fpm.Entry
 			for _, old := range s.Overrides {
 				if old.Value != s.Entry.Value && !laidOver(key, old, s.Entry) {
 					related = append(related, source.Related{Span: old.Span, Message: "has no effect"})
+					last = old
 				}
 			}
 			if len(related) == 0 {
 				continue
 			}
 			p.Report(lint.Finding{
-				Message: fmt.Sprintf("%s = %s counts in %s, not %s of %s: the last line wins", key, s.Entry.Value, poolName(pool), s.Overrides[len(s.Overrides)-1].Value, place(related[len(related)-1].Span)),
+				Message: fmt.Sprintf("%s = %s counts in %s, not %s of %s: the last line wins", key, s.Entry.Value, poolName(pool), last.Value, place(last.Span)),
 				Help:    "keep the line that is meant",
 				Span:    s.Span,
 				Related: related,
@@ -51,7 +54,7 @@ func checkScalarOverridden(p *lint.Pass) {
 	}
 }
 
-// laidOver says whether a later file replaces what PHP's own file sets.
+// laidOver says whether a later file replaces what PHP's own file sets, or the official image's.
 func laidOver(key string, old, now *fpm.Entry) bool {
-	return old.Span.File != now.Span.File && old.Value == stockValues[key]
+	return old.Span.File != now.Span.File && (old.Value == stockValues[key] || path.Base(old.Span.File.Path) == "docker.conf")
 }

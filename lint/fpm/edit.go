@@ -2,7 +2,10 @@ package fpm
 
 import (
 	"bytes"
+	"cmp"
 	"regexp"
+	"slices"
+	"sort"
 	"strings"
 
 	"fpmlint/lint/source"
@@ -59,16 +62,48 @@ func replace(e *Entry, value string) []source.Edit {
 	return []source.Edit{{Span: e.ValueSpan, NewText: value}}
 }
 
+// layout is what stands in each file, in the file's order.
+type layout struct {
+	headers map[*source.File][]int // offsets
+	entries map[*source.File][]*Entry
+}
+
+func (m *Master) layout() *layout {
+	m.layOnce.Do(func() {
+		m.lay = layout{map[*source.File][]int{}, map[*source.File][]*Entry{}}
+		for _, h := range m.headers {
+			m.lay.headers[h.span.File] = append(m.lay.headers[h.span.File], h.span.Start)
+		}
+		for _, e := range m.Entries {
+			m.lay.entries[e.Span.File] = append(m.lay.entries[e.Span.File], e)
+		}
+		for f := range m.lay.headers {
+			slices.Sort(m.lay.headers[f])
+		}
+		for f := range m.lay.entries {
+			slices.SortStableFunc(m.lay.entries[f], func(a, b *Entry) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
+		}
+	})
+	return &m.lay
+}
+
+// between are the entries of a file from one offset up to another.
+func (l *layout) between(f *source.File, start, end int) []*Entry {
+	find := func(at int) int {
+		return sort.Search(len(l.entries[f]), func(i int) bool { return l.entries[f][i].Span.Start >= at })
+	}
+	return l.entries[f][find(start):find(end)]
+}
+
 // sectionEnd is where the section of a header ends in its file.
 func (m *Master) sectionEnd(h source.Span) int {
-	end := len(h.File.Data)
-	for _, other := range m.headers {
-		if other.span.File == h.File && other.span.Start > h.Start {
-			_, line := h.File.Line(other.span.Position().Line)
-			end = min(end, line)
-		}
+	headers := m.layout().headers[h.File]
+	next := sort.SearchInts(headers, h.Start+1)
+	if next == len(headers) {
+		return len(h.File.Data)
 	}
-	return end
+	_, line := h.File.Line(h.File.Position(headers[next]).Line)
+	return line
 }
 
 // place is the offset of the line after which a key is added: the line that has it commented
@@ -86,8 +121,8 @@ func (m *Master) place(f *source.File, start, end int, key string) int {
 			break
 		}
 		group = group[:i]
-		for _, e := range m.Entries {
-			if e.Span.File == f && e.Span.Start >= start && e.Span.Start < end && strings.HasPrefix(e.Key, group) {
+		for _, e := range m.layout().between(f, start, max(start, end)) {
+			if strings.HasPrefix(e.Key, group) {
 				best = e.Span.Start
 			}
 		}

@@ -81,6 +81,11 @@ func (m *Master) phpIni() *phpIni {
 				m.ini.missing = err.Error()
 			}
 		}
+		for _, name := range m.unlinked() {
+			if f, err := m.Root.Read(name); err == nil {
+				m.ini.read(f, m.Version)
+			}
+		}
 		switch {
 		case m.ini.missing != "" || found:
 		case m.IniFile == "":
@@ -109,6 +114,16 @@ func (m *Master) iniFiles() []string {
 		}
 	}
 	return out
+}
+
+// unlinked are the files of Debian's mods-available in a tree of configuration that brings them
+// without conf.d: the packages make the links when they are installed.
+func (m *Master) unlinked() []string {
+	if m.Family != "debian" || m.HasBinaries || m.Root.Live() || m.Root.Exists(m.IniDir) {
+		return nil
+	}
+	names, _ := m.Root.Glob(path.Join(path.Dir(path.Dir(m.IniDir)), "mods-available/*.ini")) // no directory: none
+	return names
 }
 
 // read adds a file's settings (php_ini_parser_cb). [HOST=] and [PATH=] limit what follows to some

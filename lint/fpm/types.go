@@ -87,6 +87,8 @@ type Master struct {
 	globals map[string][]*Entry
 	headers []header
 	iniOnce sync.Once
+	layOnce sync.Once
+	lay     layout
 	ini     *phpIni
 }
 
