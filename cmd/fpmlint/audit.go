@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -156,7 +155,7 @@ func auditOutputs(c *cli.Context) ([]output, error) {
 }
 
 func (o output) printAudit(c *cli.Context, r *audit.Report, chosen []lint.Rule) error {
-	var w io.Writer = c.App.Writer
+	w := c.App.Writer
 	var f *os.File
 	if o.file != "" {
 		var err error

@@ -66,7 +66,7 @@ func TestAuditInBrowser(t *testing.T) {
 		chromedp.Title(&title),
 		chromedp.Text("#count", &all),
 		chromedp.Evaluate("document.querySelectorAll('#list > li').length", &items),
-		chromedp.FullScreenshot(&light, 90),
+		chromedp.FullScreenshot(&light, 100),
 		chromedp.SetValue("#severity", "error"), fire("#severity"),
 		chromedp.SetValue("#rule", "rule-3"), fire("#rule"),
 		chromedp.Text("#count", &some),
@@ -80,7 +80,7 @@ func TestAuditInBrowser(t *testing.T) {
 		chromedp.Click("#clear"), chromedp.Focus("#next"), chromedp.KeyEvent("\r"),
 		chromedp.Text("#page", &second),
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}),
-		chromedp.FullScreenshot(&dark, 90),
+		chromedp.FullScreenshot(&dark, 100),
 	)
 	if err != nil {
 		t.Fatal(err)
