@@ -27,6 +27,7 @@ var ListenConflict = lint.Rule{
 type listener struct {
 	name   string
 	addr   address.Address
+	text   string // the address as it is written
 	span   source.Span
 	master *fpm.Master // nil for nginx
 }
@@ -42,13 +43,13 @@ func checkListenConflict(p *lint.Pass) {
 		if err != nil || addr.IsZero() || s.Span.IsZero() {
 			continue
 		}
-		all = append(all, listener{poolName(pool), addr, s.Span, pool.Master})
+		all = append(all, listener{poolName(pool), addr, s.Text, s.Span, pool.Master})
 	}
 	pools := len(all)
 	if !p.Stack.Split && !p.Stack.Loose {
 		for _, l := range p.Stack.Listens {
 			if l.Statement != nil {
-				all = append(all, listener{"nginx", l.Address, l.Statement.Span(), nil})
+				all = append(all, listener{"nginx", l.Address, "", l.Statement.Span(), nil})
 			}
 		}
 	}
@@ -81,12 +82,28 @@ func every(a, b address.Address) bool {
 	return b.IsIP() && (a.Host == "0.0.0.0" && !b.IsIPv6() || a.Host == "::" && b.IsIPv6())
 }
 
+// shared says whether one master opens a single socket for both, as its table of sockets is by
+// address, while what it refuses to read twice is the same words.
+func shared(a, b listener) bool {
+	host := func(l listener) string {
+		if l.addr.Host == "" {
+			return "::"
+		}
+		return l.addr.Host
+	}
+	return a.master != nil && a.master == b.master && !a.addr.IsUnix() && host(a) == host(b) && a.text != b.text
+}
+
 func reportConflict(p *lint.Pass, first, second listener) {
 	f := lint.Finding{
 		Message: fmt.Sprintf("%s and %s both listen on %s", first.name, second.name, second.addr),
 		Help:    "give each listener an address of its own: the second one to start fails, and a pool that fails takes its whole PHP-FPM down",
 		Span:    second.span,
 		Related: []source.Related{{Span: first.span, Message: first.name + " listens on " + first.addr.String()}},
+	}
+	if shared(first, second) {
+		f.Message += " in other words: PHP-FPM starts, and either pool answers the other's requests, as its own user"
+		f.Help = "give each pool an address of its own"
 	}
 	if second.master == nil { // point at the pool, which can move
 		f.Span, f.Related[0] = first.span, source.Related{Span: second.span, Message: "nginx listens on " + second.addr.String()}

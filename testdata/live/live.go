@@ -358,11 +358,14 @@ pm.max_children = 2
 `, name, socket, more)
 }
 
-// Scripts are PHP files: index.php says ok, big.php sends a large header, slow.php takes two seconds.
+// Scripts are PHP files: index.php says ok, big.php sends a large header, slow.php takes two seconds,
+// wait.php the milliseconds of its query.
 const Scripts = `-- www/index.php --
 <?php echo "ok";
 -- www/big.php --
 <?php header("X-Big: " . str_repeat("x", 6000)); echo "ok";
 -- www/slow.php --
 <?php sleep(2); echo "ok";
+-- www/wait.php --
+<?php usleep(1000 * (int) $_SERVER["QUERY_STRING"]); echo "ok";
 `
