@@ -82,9 +82,9 @@ func every(a, b address.Address) bool {
 	return b.IsIP() && (a.Host == "0.0.0.0" && !b.IsIPv6() || a.Host == "::" && b.IsIPv6())
 }
 
-// shared says whether one master opens a single socket for both, as its table of sockets is by
+// oneSocket says whether a master opens a single socket for both, as its table of sockets is by
 // address, while what it refuses to read twice is the same words.
-func shared(a, b listener) bool {
+func oneSocket(a, b listener) bool {
 	host := func(l listener) string {
 		if l.addr.Host == "" {
 			return "::"
@@ -101,7 +101,7 @@ func reportConflict(p *lint.Pass, first, second listener) {
 		Span:    second.span,
 		Related: []source.Related{{Span: first.span, Message: first.name + " listens on " + first.addr.String()}},
 	}
-	if shared(first, second) {
+	if oneSocket(first, second) {
 		f.Message += " in other words: PHP-FPM starts, and either pool answers the other's requests, as its own user"
 		f.Help = "give each pool an address of its own"
 	}
