@@ -24,12 +24,30 @@ const maxRounds = 10
 
 // Options say what to mend.
 type Options struct {
-	Load  stack.Options
+	// Rules are those whose findings are mended, in the order in which fixes are taken.
 	Rules []lint.Rule
+	// Lint finds what there is to mend, with the contents that an overlay gives to files on disk;
+	// see Linter.
+	Lint Linter
 	// Level is the lowest severity that is mended.
 	Level lint.Severity
 	// Unsafe takes the fixes too that change behaviour or choose for the owner.
 	Unsafe bool
+}
+
+// Linter loads stacks, some of their files with other contents, and lints them.
+type Linter func(context.Context, source.Overlay) (*lint.Result, error)
+
+// Linting is the Linter that loads one set of options and runs rules.
+func Linting(o stack.Options, rules []lint.Rule) Linter {
+	return func(ctx context.Context, overlay source.Overlay) (*lint.Result, error) {
+		o.Overlay = overlay
+		stacks, err := stack.Load(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		return lint.Run(ctx, stacks, rules)
+	}
 }
 
 // Plan is what a run would change.
@@ -77,12 +95,7 @@ func Make(ctx context.Context, o Options) (*Plan, error) {
 	files := map[string]*Change{}
 	overlay := source.Overlay{}
 	for round := 0; ; round++ {
-		o.Load.Overlay = overlay
-		stacks, err := stack.Load(ctx, o.Load)
-		if err != nil {
-			return nil, err
-		}
-		result, err := lint.Run(ctx, stacks, o.Rules)
+		result, err := o.Lint(ctx, overlay)
 		if err != nil {
 			return nil, err
 		}

@@ -32,7 +32,12 @@ func writeStack(t *testing.T) (dir string, o fix.Options) {
 			t.Fatal(err)
 		}
 	}
-	return dir, fix.Options{Load: stack.Options{Root: dir}, Level: lint.Warning}
+	return dir, fix.Options{Level: lint.Warning}
+}
+
+func plan(o fix.Options, dir string) (*fix.Plan, error) {
+	o.Lint = fix.Linting(stack.Options{Root: dir}, o.Rules)
+	return fix.Make(context.Background(), o)
 }
 
 // rewrite is a rule that replaces a word wherever a hand-off's file has it.
@@ -55,9 +60,9 @@ func rewrite(id string, safe bool, from, to string) lint.Rule {
 
 // TestOneEditForManySites makes an edit in a shared snippet once, and names the sites.
 func TestOneEditForManySites(t *testing.T) {
-	_, o := writeStack(t)
+	dir, o := writeStack(t)
 	o.Rules = []lint.Rule{rewrite("one", true, "5s", "60s")}
-	p, err := fix.Make(context.Background(), o)
+	p, err := plan(o, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,9 +77,9 @@ func TestOneEditForManySites(t *testing.T) {
 // TestFirstRuleWins has two rules change the same bytes: the first in order does, and what it leaves
 // is linted again.
 func TestFirstRuleWins(t *testing.T) {
-	_, o := writeStack(t)
+	dir, o := writeStack(t)
 	o.Rules = []lint.Rule{rewrite("first", true, "timeout 5s", "timeout 60s"), rewrite("second", true, "5s;", "7s;"), rewrite("third", true, "60s", "90s")}
-	p, err := fix.Make(context.Background(), o)
+	p, err := plan(o, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,27 +97,27 @@ func TestFirstRuleWins(t *testing.T) {
 
 // TestRulesThatUndoEachOther ends in an error that names them.
 func TestRulesThatUndoEachOther(t *testing.T) {
-	_, o := writeStack(t)
+	dir, o := writeStack(t)
 	o.Rules = []lint.Rule{rewrite("there", true, "5s", "60s"), rewrite("back", true, "60s", "5s")}
-	if _, err := fix.Make(context.Background(), o); err == nil || !strings.Contains(err.Error(), "there") && !strings.Contains(err.Error(), "back") {
+	if _, err := plan(o, dir); err == nil || !strings.Contains(err.Error(), "there") && !strings.Contains(err.Error(), "back") {
 		t.Errorf("%v", err)
 	}
 }
 
 // TestLevelAndSafety leaves what was not asked for.
 func TestLevelAndSafety(t *testing.T) {
-	_, o := writeStack(t)
+	dir, o := writeStack(t)
 	o.Rules = []lint.Rule{rewrite("unsafe", false, "5s", "60s")}
-	p, err := fix.Make(context.Background(), o)
+	p, err := plan(o, dir)
 	if err != nil || len(p.Applied) > 0 || len(p.Remaining(lint.Warning)) != 1 || len(p.Remaining(lint.Error)) != 0 {
 		t.Errorf("%+v %v", p, err)
 	}
 	o.Unsafe = true
-	if p, err = fix.Make(context.Background(), o); err != nil || len(p.Applied) != 1 {
+	if p, err = plan(o, dir); err != nil || len(p.Applied) != 1 {
 		t.Errorf("%+v %v", p, err)
 	}
 	o.Level = lint.Error
-	if p, err = fix.Make(context.Background(), o); err != nil || len(p.Applied) != 0 {
+	if p, err = plan(o, dir); err != nil || len(p.Applied) != 0 {
 		t.Errorf("%+v %v", p, err)
 	}
 }
@@ -128,7 +133,7 @@ func TestFixThatBreaks(t *testing.T) {
 		}
 	}}
 	o.Rules = []lint.Rule{syntax, rewrite("bad", true, "5s;", "5s } ;")}
-	if _, err := fix.Make(context.Background(), o); err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "etc/nginx/php.conf")) {
+	if _, err := plan(o, dir); err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "etc/nginx/php.conf")) {
 		t.Errorf("%v", err)
 	}
 }

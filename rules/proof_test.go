@@ -97,7 +97,8 @@ func (p *proof) answers(t *testing.T, s *live.Server, want answer) {
 // cure makes the rule's fix, or the change by hand.
 func (p *proof) cure(t *testing.T, s *live.Server) {
 	t.Helper()
-	plan, err := fix.Make(context.Background(), fix.Options{Load: loadLive(s), Rules: []lint.Rule{rule(t, p.rule)}, Level: lint.Info, Unsafe: true})
+	list := []lint.Rule{rule(t, p.rule)}
+	plan, err := fix.Make(context.Background(), fix.Options{Lint: fix.Linting(loadLive(s), list), Rules: list, Level: lint.Info, Unsafe: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -152,7 +152,7 @@ func rule(t *testing.T, id string) lint.Rule {
 // many fixes there were.
 func apply(t *testing.T, a *txtar.Archive, dir string, list []lint.Rule) int {
 	t.Helper()
-	plan, err := fix.Make(context.Background(), fix.Options{Load: loadOptions(t, a, dir), Rules: list, Level: lint.Info, Unsafe: true})
+	plan, err := fix.Make(context.Background(), fix.Options{Lint: fix.Linting(loadOptions(t, a, dir), list), Rules: list, Level: lint.Info, Unsafe: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"fpmlint/fix"
 	"fpmlint/lint/stack"
@@ -24,12 +23,13 @@ type applier struct {
 
 // open prepares a run that writes: an earlier one that was cut short is rolled back first, since
 // what it left is no base for a plan.
-func (f *fixRun) open(o fix.Options, programs fix.Programs, write bool) (*applier, error) {
-	dir, live, err := stateDir(f.c.String("state-dir"), o.Load)
+func (f *fixRun) open(programs fix.Programs, write bool) (*applier, error) {
+	dir, live, err := stateDir(f.c.String("state-dir"), f.job.stacks)
 	if err != nil {
 		return nil, err
 	}
 	programs.Live = live
+	f.stateDir = dir
 	a := &applier{run: f, programs: programs}
 	if !write {
 		return a, nil
@@ -64,41 +64,63 @@ func (a *applier) apply() error {
 	return err
 }
 
+// liveDir keeps the journals and backups of this machine.
+const liveDir = "/var/lib/fpmlint"
+
 // stateDir is where journals and backups are kept, and whether the root is this machine.
-func stateDir(given string, o stack.Options) (dir string, live bool, err error) {
-	root := o.Root
-	live = o.NginxRoot == "" && o.FPMRoot == "" && (root == "" && len(o.Paths) == 0 || root != "" && filepath.Clean(root) == "/")
+func stateDir(given string, loaded []stack.Options) (dir string, live bool, err error) {
+	root, live := oneRoot(loaded)
 	switch {
 	case given != "":
 		dir, err = filepath.Abs(given)
-		return dir, live, err
 	case live:
-		return "/var/lib/fpmlint", live, nil
-	case root == "" && len(o.Paths) == 1 && stack.RootLike(o.Paths[0]):
-		root = o.Paths[0]
-	}
-	if root != "" {
+		dir = liveDir
+	case root != "":
 		dir, err = filepath.Abs(filepath.Join(root, "var/lib/fpmlint"))
-		return dir, live, err
+	default:
+		dir, err = userStateDir(loaded)
 	}
+	return dir, live, err
+}
+
+// oneRoot is the root that all files are below, "" where there are several or none.
+func oneRoot(loaded []stack.Options) (root string, live bool) {
+	if len(loaded) != 1 || loaded[0].NginxRoot != "" || loaded[0].FPMRoot != "" {
+		return "", false
+	}
+	switch o := loaded[0]; {
+	case o.Root != "":
+		return o.Root, filepath.Clean(o.Root) == "/"
+	case len(o.Paths) == 0:
+		return "/", true
+	case len(o.Paths) == 1 && stack.RootLike(o.Paths[0]):
+		return o.Paths[0], filepath.Clean(o.Paths[0]) == "/"
+	}
+	return "", false
+}
+
+// userStateDir is a directory in the user's own state (XDG base directory specification), one for
+// each set of paths: that of a repository, say.
+func userStateDir(loaded []stack.Options) (string, error) {
 	base := os.Getenv("XDG_STATE_HOME")
-	if !filepath.IsAbs(base) { // as the XDG base directory specification has it
+	if !filepath.IsAbs(base) {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return "", live, fmt.Errorf("%w: give --state-dir DIR, where backups are kept", err)
+			return "", fmt.Errorf("%w: give --state-dir DIR, where backups are kept", err)
 		}
 		base = filepath.Join(home, ".local/state")
 	}
-	var names []string
-	for _, p := range append([]string{o.NginxRoot, o.FPMRoot}, o.Paths...) {
-		abs, err := filepath.Abs(p)
-		if err != nil {
-			return "", live, err
+	sum := sha256.New()
+	for _, o := range loaded {
+		for _, p := range append([]string{o.Root, o.NginxRoot, o.FPMRoot}, o.Paths...) {
+			abs, err := filepath.Abs(p)
+			if err != nil {
+				return "", err
+			}
+			fmt.Fprintf(sum, "%s\x00", abs) //nolint:errcheck // a hash takes all
 		}
-		names = append(names, abs)
 	}
-	sum := sha256.Sum256([]byte(strings.Join(names, "\x00")))
-	return filepath.Join(base, "fpmlint", hex.EncodeToString(sum[:8])), live, nil
+	return filepath.Join(base, "fpmlint", hex.EncodeToString(sum.Sum(nil)[:8])), nil
 }
 
 // failureCode is the exit code of a transaction's error; 0 for wrong usage.

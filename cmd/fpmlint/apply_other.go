@@ -14,7 +14,7 @@ var errOnlyUnix = errors.New("on this system fix prints the diff only; apply it 
 
 type applier struct{}
 
-func (f *fixRun) open(_ fix.Options, _ fix.Programs, write bool) (*applier, error) {
+func (f *fixRun) open(_ fix.Programs, write bool) (*applier, error) {
 	if write {
 		return nil, errOnlyUnix
 	}

@@ -32,7 +32,7 @@ func fixCommand() *cli.Command {
 			"back when anything fails. Exit codes: 0 nothing to fix, or all applied; 1 a diff was printed, or\n" +
 			"findings remain; 2 wrong usage or input; 3 a check failed and all is as before; 4 the rollback\n" +
 			"failed, and what to do is printed.",
-		Flags: append(loadFlags(),
+		Flags: append(append(loadFlags(), selectFlags()...),
 			&cli.BoolFlag{Name: "write", Usage: "make the change"},
 			&cli.BoolFlag{Name: "reload", Usage: "make the change, reload PHP-FPM and nginx, and verify the hand-offs"},
 			&cli.BoolFlag{Name: "unsafe", Usage: "also the fixes that change behaviour beyond mending the fault"},
@@ -40,8 +40,6 @@ func fixCommand() *cli.Command {
 			&cli.StringFlag{Name: "from", Usage: "with --upgrade: move all that uses this `VERSION`, what works too"},
 			&cli.StringFlag{Name: "to", Usage: "with --upgrade: move to this `VERSION` (default: the newest that is installed)"},
 			&cli.StringFlag{Name: "level", Value: "warning", Usage: "mend findings from this severity on: error, warning or info"},
-			&cli.StringFlag{Name: "select", Usage: "only these `RULE,...`"},
-			&cli.StringFlag{Name: "ignore", Usage: "not these `RULE,...`"},
 			&cli.StringFlag{Name: "diff-file", Usage: "write the diff to `FILE` too, without colours"},
 			&cli.BoolFlag{Name: "yes", Usage: "do not ask on a terminal"},
 			&cli.BoolFlag{Name: "probe", Value: true, Usage: "ask the hand-offs over FastCGI after a reload"},
@@ -66,11 +64,13 @@ func stateFlag() cli.Flag {
 // fixRun is one call of fix: what it prints and where.
 type fixRun struct {
 	c     *cli.Context
+	job   *job
 	plan  *fix.Plan
 	level lint.Severity
 	json  bool
 	steps []fix.Step
-	run   string
+	// run is the run's name and stateDir where it is kept, for rollback.
+	run, stateDir string
 }
 
 func runFix(c *cli.Context) error {
@@ -81,18 +81,17 @@ func runFix(c *cli.Context) error {
 	if err := checkColor(c); err != nil {
 		return err
 	}
-	o, err := fixOptions(c)
-	if err != nil {
-		return err
-	}
-	f.level = o.Level
 	programs, err := parsePrograms(c)
 	if err != nil {
 		return err
 	}
-	o.Load.Installed = slices.Sorted(maps.Keys(programs.FPM))
+	o, err := f.options(slices.Sorted(maps.Keys(programs.FPM)))
+	if err != nil {
+		return err
+	}
+	f.level = o.Level
 	write := c.Bool("write") || c.Bool("reload")
-	a, err := f.open(o, programs, write)
+	a, err := f.open(programs, write)
 	if err != nil {
 		return err
 	}
@@ -127,18 +126,23 @@ func runFix(c *cli.Context) error {
 	return f.end("applied", nil)
 }
 
-func fixOptions(c *cli.Context) (o fix.Options, err error) {
-	if o.Load, err = loadOptions(c); err != nil {
-		return o, err
-	}
-	if o.Rules, err = chooseRules(c.String("select"), c.String("ignore")); err != nil {
+func (f *fixRun) options(installed []string) (o fix.Options, err error) {
+	c := f.c
+	if f.job, err = newJob(c); err != nil {
 		return o, err
 	}
 	if o.Level, err = lint.ParseSeverity(c.String("level")); err != nil {
 		return o, fmt.Errorf("--level: unknown severity %q: want error, warning or info", c.String("level"))
 	}
 	o.Unsafe = c.Bool("unsafe")
-	return o, upgradeOptions(c, &o)
+	if err := f.upgrade(&o); err != nil {
+		return o, err
+	}
+	for i := range f.job.stacks {
+		f.job.stacks[i].Installed = installed
+	}
+	o.Rules, o.Lint = f.job.rules, f.job.run
+	return o, nil
 }
 
 // upgradeRules are those whose fixes make an upgrade.
@@ -147,20 +151,22 @@ var upgradeRules = []string{
 	"ini-settings-lost", "extension-lost", "versioned-path", "listen-conflict",
 }
 
-// upgradeOptions make an upgrade of a fix: the rules about it, unsafe fixes included.
-func upgradeOptions(c *cli.Context, o *fix.Options) error {
-	from, to := c.String("from"), c.String("to")
+// upgrade makes an upgrade of a fix: the rules about it, unsafe fixes included.
+func (f *fixRun) upgrade(o *fix.Options) error {
+	from, to := f.c.String("from"), f.c.String("to")
 	switch {
-	case !c.Bool("upgrade") && (from != "" || to != ""):
+	case !f.c.Bool("upgrade") && (from != "" || to != ""):
 		return errors.New("--from and --to belong to --upgrade")
-	case !c.Bool("upgrade"):
+	case !f.c.Bool("upgrade"):
 		return nil
 	case from != "" && from == to:
 		return fmt.Errorf("--from and --to are both %s", from)
 	}
-	o.Load.Upgrade = &stack.UpgradeOptions{From: from, To: to}
+	for i := range f.job.stacks {
+		f.job.stacks[i].Upgrade = &stack.UpgradeOptions{From: from, To: to}
+	}
 	o.Unsafe = true
-	o.Rules = slices.DeleteFunc(o.Rules, func(r lint.Rule) bool { return !slices.Contains(upgradeRules, r.ID) })
+	f.job.rules = slices.DeleteFunc(f.job.rules, func(r lint.Rule) bool { return !slices.Contains(upgradeRules, r.ID) })
 	return nil
 }
 
@@ -337,7 +343,7 @@ func (f *fixRun) end(outcome string, err error) error {
 	remaining := f.plan.Remaining(f.level)
 	switch outcome {
 	case "applied":
-		f.say("%s applied to %s; fpmlint rollback %s takes it back", count(len(f.plan.Applied), "fix", "fixes"), count(len(f.plan.Changes), "file", "files"), f.run)
+		f.say("%s applied to %s; fpmlint rollback --state-dir %s %s takes it back", count(len(f.plan.Applied), "fix", "fixes"), count(len(f.plan.Changes), "file", "files"), f.stateDir, f.run)
 	case "nothing to fix":
 		f.say("nothing to fix")
 	case "planned":

@@ -38,7 +38,7 @@ func runRollback(c *cli.Context) error {
 	if c.NArg() > 1 {
 		return errors.New("rollback takes one ID; fpmlint rollback --list shows the runs")
 	}
-	dir, _, err := stateDir(c.String("state-dir"), stack.Options{Root: c.String("root")})
+	dir, _, err := stateDir(c.String("state-dir"), []stack.Options{{Root: c.String("root")}})
 	if err != nil {
 		return err
 	}
