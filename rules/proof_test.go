@@ -29,6 +29,8 @@ type proof struct {
 	broken, cured answer
 	// or is a text that may be logged in place of the page's line.
 	or string
+	// late says that the page's lines are logged once the fault is cured.
+	late bool
 	// silent says that nothing is logged, or that the page's lines are another test's.
 	silent bool
 	// hand cures a fault for which there is no fix: a file, and what replaces what in it.
@@ -63,7 +65,7 @@ func prove(t *testing.T, proofs map[string]proof) {
 			if !p.refused {
 				p.answers(t, s, p.broken)
 			}
-			if !p.silent {
+			if !p.silent && !p.late {
 				wantPageLines(t, s, rule(t, p.rule), out, p.or)
 			}
 			result := lintLive(t, s, rule(t, p.rule))
@@ -82,6 +84,9 @@ func prove(t *testing.T, proofs map[string]proof) {
 				t.Fatalf("the cured stack: %v: %s", err, out)
 			}
 			p.answers(t, s, p.cured)
+			if p.late {
+				wantPageLines(t, s, rule(t, p.rule), "", "")
+			}
 		})
 	}
 }
