@@ -58,6 +58,8 @@ type Plan struct {
 	Changes []Change
 	// Before is what lint finds as things stand, After what it will find.
 	Before, After *lint.Result
+
+	relint Linter
 }
 
 // Applied is a fix that the plan takes.
@@ -91,7 +93,7 @@ var ErrNotOnDisk = errors.New("fix edits files on disk; a snapshot, a dump or st
 // Make plans the fixes. Fixes are taken in catalogue order; one that overlaps an earlier one waits
 // until what that one leaves was linted again.
 func Make(ctx context.Context, o Options) (*Plan, error) {
-	p := &Plan{}
+	p := &Plan{relint: o.Lint}
 	files := map[string]*Change{}
 	overlay := source.Overlay{}
 	for round := 0; ; round++ {
@@ -123,6 +125,17 @@ func Make(ctx context.Context, o Options) (*Plan, error) {
 	}
 	slices.SortFunc(p.Changes, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
 	return p, p.worse()
+}
+
+// Relint finds what is left after the plan was carried out and the daemons were reloaded: a socket
+// that was only to come is there by then.
+func (p *Plan) Relint(ctx context.Context) error {
+	result, err := p.relint(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("the change was made and verified, but what remains is not known: %w", err)
+	}
+	p.After = result
+	return nil
 }
 
 // worse is an error where the plan would make a daemon refuse what it accepts now. No fix should

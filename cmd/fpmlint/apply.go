@@ -61,6 +61,9 @@ func (a *applier) apply() error {
 	}
 	err := t.Run(a.run.c.Context)
 	a.run.run = t.ID()
+	if err == nil && t.Reload {
+		return a.run.plan.Relint(a.run.c.Context)
+	}
 	return err
 }
 

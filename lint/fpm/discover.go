@@ -131,8 +131,8 @@ func (p place) options(root *source.Root, v string) Options {
 }
 
 // OptionsFor tells the layout of a main file or a pool file by its place, or by the end of its path
-// where a directory such as docker/php holds a part of a root; one that is nowhere known has only
-// its directory's files.
+// where a directory such as docker/php holds a part of a root, with php.ini and conf.d in it; one that
+// is nowhere known has only its directory's files.
 func OptionsFor(root *source.Root, conf string) Options {
 	for _, p := range places {
 		for _, v := range p.versions(root) {
@@ -146,6 +146,9 @@ func OptionsFor(root *source.Root, conf string) Options {
 	for _, p := range places {
 		if v, n := p.ends(conf); n > longest {
 			o, longest = p.options(root, v), n
+			if base := conf[:len(conf)-n]; base != "" {
+				o.Below, o.IniFile, o.IniDir = base, base+o.IniFile, base+o.IniDir
+			}
 		}
 	}
 	return o
@@ -232,7 +235,7 @@ func hasBinaries(root *source.Root) bool {
 
 // installed looks for the FPM program that belongs to a tree.
 func installed(root *source.Root, o Options) (found, binaries bool) {
-	if o.Family == "other" {
+	if o.Family == "other" || o.Below != "" {
 		return true, hasBinaries(root) // nobody knows where it would be
 	}
 	return slices.ContainsFunc(Programs(o), root.Exists), hasBinaries(root)

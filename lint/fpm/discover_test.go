@@ -52,21 +52,21 @@ func TestDiscoverPlaces(t *testing.T) {
 		conf, also string
 		want       Options
 	}{
-		{conf: "/etc/php/8.2/fpm/php-fpm.conf", want: Options{"8.2", "debian", "/usr", "/etc/php/8.2/fpm/php.ini", "/etc/php/8.2/fpm/conf.d"}},
-		{conf: "/etc/php5/fpm/php-fpm.conf", want: Options{"5", "debian", "/usr", "/etc/php5/fpm/php.ini", "/etc/php5/fpm/conf.d"}},
-		{conf: "/etc/php-fpm.conf", want: Options{"", "rhel", "/usr", "/etc/php.ini", "/etc/php.d"}},
-		{conf: "/etc/opt/remi/php74/php-fpm.conf", want: Options{"7.4", "remi", "/opt/remi/php74/root/usr", "/etc/opt/remi/php74/php.ini", "/etc/opt/remi/php74/php.d"}},
-		{conf: "/etc/opt/rh/rh-php72/php-fpm.conf", want: Options{"7.2", "rhel", "/opt/rh/rh-php72/root/usr", "/etc/opt/rh/rh-php72/php.ini", "/etc/opt/rh/rh-php72/php.d"}},
-		{conf: "/etc/php83/php-fpm.conf", want: Options{"8.3", "alpine", "/usr", "/etc/php83/php.ini", "/etc/php83/conf.d"}},
-		{conf: "/etc/php7/php-fpm.conf", want: Options{"7", "alpine", "/usr", "/etc/php7/php.ini", "/etc/php7/conf.d"}},
-		{conf: "/etc/php/php-fpm.conf", want: Options{"", "other", "/usr", "/etc/php/php.ini", "/etc/php/conf.d"}},
-		{conf: "/usr/local/etc/php-fpm.conf", want: Options{"", "docker", "/usr/local", "/usr/local/etc/php/php.ini", "/usr/local/etc/php/conf.d"}},
-		{conf: "/usr/local/etc/php-fpm.conf", also: "usr/local/etc/rc.d/php_fpm", want: Options{"", "freebsd", "/usr/local", "/usr/local/etc/php.ini", "/usr/local/etc/php"}},
-		{conf: "/opt/homebrew/etc/php/8.3/php-fpm.conf", want: Options{"8.3", "homebrew", "/opt/homebrew", "/opt/homebrew/etc/php/8.3/php.ini", "/opt/homebrew/etc/php/8.3/conf.d"}},
-		{conf: "/usr/local/etc/php/8.3/php-fpm.conf", want: Options{"8.3", "homebrew", "/usr/local", "/usr/local/etc/php/8.3/php.ini", "/usr/local/etc/php/8.3/conf.d"}},
-		{conf: "/opt/cpanel/ea-php81/root/etc/php-fpm.conf", want: Options{"8.1", "cpanel", "/opt/cpanel/ea-php81/root/usr", "/opt/cpanel/ea-php81/root/etc/php.ini", "/opt/cpanel/ea-php81/root/etc/php.d"}},
-		{conf: "/opt/plesk/php/8.1/etc/php-fpm.conf", want: Options{"8.1", "plesk", "/opt/plesk/php/8.1", "/opt/plesk/php/8.1/etc/php.ini", "/opt/plesk/php/8.1/etc/php.d"}},
-		{conf: "/opt/bitnami/php/etc/php-fpm.conf", want: Options{"", "other", "/opt/bitnami/php", "/opt/bitnami/php/etc/php.ini", "/opt/bitnami/php/etc/conf.d"}},
+		{conf: "/etc/php/8.2/fpm/php-fpm.conf", want: Options{"8.2", "debian", "/usr", "/etc/php/8.2/fpm/php.ini", "/etc/php/8.2/fpm/conf.d", ""}},
+		{conf: "/etc/php5/fpm/php-fpm.conf", want: Options{"5", "debian", "/usr", "/etc/php5/fpm/php.ini", "/etc/php5/fpm/conf.d", ""}},
+		{conf: "/etc/php-fpm.conf", want: Options{"", "rhel", "/usr", "/etc/php.ini", "/etc/php.d", ""}},
+		{conf: "/etc/opt/remi/php74/php-fpm.conf", want: Options{"7.4", "remi", "/opt/remi/php74/root/usr", "/etc/opt/remi/php74/php.ini", "/etc/opt/remi/php74/php.d", ""}},
+		{conf: "/etc/opt/rh/rh-php72/php-fpm.conf", want: Options{"7.2", "rhel", "/opt/rh/rh-php72/root/usr", "/etc/opt/rh/rh-php72/php.ini", "/etc/opt/rh/rh-php72/php.d", ""}},
+		{conf: "/etc/php83/php-fpm.conf", want: Options{"8.3", "alpine", "/usr", "/etc/php83/php.ini", "/etc/php83/conf.d", ""}},
+		{conf: "/etc/php7/php-fpm.conf", want: Options{"7", "alpine", "/usr", "/etc/php7/php.ini", "/etc/php7/conf.d", ""}},
+		{conf: "/etc/php/php-fpm.conf", want: Options{"", "other", "/usr", "/etc/php/php.ini", "/etc/php/conf.d", ""}},
+		{conf: "/usr/local/etc/php-fpm.conf", want: Options{"", "docker", "/usr/local", "/usr/local/etc/php/php.ini", "/usr/local/etc/php/conf.d", ""}},
+		{conf: "/usr/local/etc/php-fpm.conf", also: "usr/local/etc/rc.d/php_fpm", want: Options{"", "freebsd", "/usr/local", "/usr/local/etc/php.ini", "/usr/local/etc/php", ""}},
+		{conf: "/opt/homebrew/etc/php/8.3/php-fpm.conf", want: Options{"8.3", "homebrew", "/opt/homebrew", "/opt/homebrew/etc/php/8.3/php.ini", "/opt/homebrew/etc/php/8.3/conf.d", ""}},
+		{conf: "/usr/local/etc/php/8.3/php-fpm.conf", want: Options{"8.3", "homebrew", "/usr/local", "/usr/local/etc/php/8.3/php.ini", "/usr/local/etc/php/8.3/conf.d", ""}},
+		{conf: "/opt/cpanel/ea-php81/root/etc/php-fpm.conf", want: Options{"8.1", "cpanel", "/opt/cpanel/ea-php81/root/usr", "/opt/cpanel/ea-php81/root/etc/php.ini", "/opt/cpanel/ea-php81/root/etc/php.d", ""}},
+		{conf: "/opt/plesk/php/8.1/etc/php-fpm.conf", want: Options{"8.1", "plesk", "/opt/plesk/php/8.1", "/opt/plesk/php/8.1/etc/php.ini", "/opt/plesk/php/8.1/etc/php.d", ""}},
+		{conf: "/opt/bitnami/php/etc/php-fpm.conf", want: Options{"", "other", "/opt/bitnami/php", "/opt/bitnami/php/etc/php.ini", "/opt/bitnami/php/etc/conf.d", ""}},
 	} {
 		t.Run(c.want.Family+c.conf, func(t *testing.T) {
 			names := []string{c.conf}

@@ -19,6 +19,8 @@ type Options struct {
 	Prefix string
 	// IniFile is the SAPI's php.ini, IniDir the directory of its conf.d.
 	IniFile, IniDir string
+	// Below is the directory that holds the layout where that is not the root.
+	Below string
 }
 
 // Entry is one "key = value" line.

@@ -109,16 +109,23 @@ func find(name string) string {
 	return found[len(found)-1]
 }
 
-// FPMConfs are the FPM main files.
+// FPMConfs are the FPM main files, those of several versions' trees too.
 func (s *Server) FPMConfs() []string {
-	found, _ := filepath.Glob(filepath.Join(s.Dir, "*", "php-fpm.conf")) // the pattern is well formed
-	return found
+	found, _ := filepath.Glob(filepath.Join(s.Dir, "*", "php-fpm.conf")) // the patterns are well formed
+	trees, _ := filepath.Glob(filepath.Join(s.Dir, "etc/php/*/fpm/php-fpm.conf"))
+	return append(found, trees...)
 }
 
-// StartFPM starts a master and waits until its pools listen.
+// StartFPM starts a master, with the php.ini beside its main file if there is one, and waits until
+// its pools listen.
 func (s *Server) StartFPM(conf string) {
 	s.t.Helper()
-	s.run(s.FPM, "-D", "-y", conf)
+	argv := []string{s.FPM, "-D", "-y", conf}
+	ini := filepath.Join(filepath.Dir(conf), "php.ini")
+	if _, err := os.Stat(ini); err == nil {
+		argv = append(argv, "-c", ini)
+	}
+	s.run(argv...)
 }
 
 // StartNginx starts nginx and waits until it listens.
