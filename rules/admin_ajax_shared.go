@@ -30,7 +30,7 @@ func checkAdminAjaxShared(p *lint.Pass) {
 	for _, h := range p.Stack.Handoffs {
 		byScope[h.Scope] = h
 	}
-	apps := applications{stack: p.Stack}
+	apps := applications{stack: p.Stack, patterns: matchers{}}
 	judged := map[*nginx.Scope]bool{}
 	first := map[string]source.Span{} // by pool: all its sites make one finding
 	for _, h := range p.Stack.Handoffs {

@@ -9,8 +9,9 @@ import (
 
 // applications tells which application a server block serves, each looked at once.
 type applications struct {
-	stack *stack.Stack
-	names map[*nginx.Scope]string
+	stack    *stack.Stack
+	names    map[*nginx.Scope]string
+	patterns matchers
 }
 
 // signs are parts of paths that only one application has. All of them send large headers: cookies
@@ -39,7 +40,7 @@ func (a *applications) name(server *nginx.Scope) string {
 // behind is the application that answers a hand-off. A proxy_pass may lead anywhere, so that the
 // server's paths tell only where it passes the site's pages at large.
 func (a *applications) behind(h *stack.Handoff) string {
-	if h.Module() == "proxy" && !servesPages(h) {
+	if h.Module() == "proxy" && !servesPages(a.patterns, h) {
 		return ""
 	}
 	server := h.Scope.Server()

@@ -23,9 +23,10 @@ var BufferingOff = lint.Rule{
 }
 
 func checkBufferingOff(p *lint.Pass) {
+	patterns := matchers{}
 	for _, h := range p.Stack.Handoffs {
 		v := h.Scope.Effective("fastcgi_buffering")
-		if v.IsDefault || !strings.EqualFold(v.Text, "off") || !h.PHP || isProbe(h) || !origin(h, v) && !servesPages(h) {
+		if v.IsDefault || !strings.EqualFold(v.Text, "off") || !h.PHP || isProbe(h) || !origin(h, v) && !servesPages(patterns, h) {
 			continue
 		}
 		f := lint.Finding{
@@ -46,7 +47,7 @@ func checkBufferingOff(p *lint.Pass) {
 
 // servesPages says whether a hand-off's location takes a site's pages at large: a location for a
 // few paths of their own may well stream.
-func servesPages(h *stack.Handoff) bool {
+func servesPages(patterns matchers, h *stack.Handoff) bool {
 	location := locationOf(h)
 	if location == nil || location.Statement == nil {
 		return false
@@ -54,7 +55,7 @@ func servesPages(h *stack.Handoff) bool {
 	if modifier, _ := readLocation(location); modifier == "@" {
 		return true
 	}
-	match := newMatcher(location)
+	match := patterns.of(location)
 	for _, uri := range []string{"/index.php", "/a/b.php"} {
 		if yes, _ := match(uri); !yes {
 			return false

@@ -32,8 +32,7 @@ func readLocation(s *nginx.Scope) (modifier, pattern string) {
 // not known.
 type matcher func(uri string) (yes, known bool)
 
-func newMatcher(s *nginx.Scope) matcher {
-	modifier, pattern := readLocation(s)
+func newMatcher(modifier, pattern string) matcher {
 	switch modifier {
 	case "=":
 		return func(uri string) (yes, known bool) { return uri == pattern, true }
@@ -50,14 +49,16 @@ func newMatcher(s *nginx.Scope) matcher {
 	}
 }
 
-// matchers are those of the locations that were asked for so far.
-type matchers map[*nginx.Scope]matcher
+// matchers are those of the patterns that were asked for so far: many sites have the same.
+type matchers map[[2]string]matcher
 
 func (m matchers) of(s *nginx.Scope) matcher {
-	if m[s] == nil {
-		m[s] = newMatcher(s)
+	modifier, pattern := readLocation(s)
+	key := [2]string{modifier, pattern}
+	if m[key] == nil {
+		m[key] = newMatcher(modifier, pattern)
 	}
-	return m[s]
+	return m[key]
 }
 
 // isRegex says whether a location is given by a regular expression.

@@ -31,9 +31,10 @@ var PathInfoExec = lint.Rule{
 const trick = "/uploads/photo.jpg/x.php"
 
 func checkPathInfoExec(p *lint.Pass) {
+	patterns := matchers{}
 	var guarded groups[*fpm.Pool] // the hand-offs to pools that run scripts alone
 	for _, h := range p.Stack.Handoffs {
-		if !h.PHP || isProbe(h) || !reachesAny(h) {
+		if !h.PHP || isProbe(h) || !reachesAny(patterns, h) {
 			continue
 		}
 		pools := handoffPools(h)
@@ -47,7 +48,7 @@ func checkPathInfoExec(p *lint.Pass) {
 				Help:     "add try_files $uri =404; to the location, and let security.limit_extensions name .php alone",
 				Span:     h.Pass.Span(),
 				Handoffs: []*stack.Handoff{h},
-				Fix:      tryFilesFix(p.Stack, h),
+				Fix:      tryFilesFix(patterns, p.Stack, h),
 			}
 			if !at.IsZero() {
 				f.Related = []source.Related{{Span: at, Message: "PHP may run these"}}
@@ -70,19 +71,19 @@ func checkPathInfoExec(p *lint.Pass) {
 		} else if len(f.Related) < maxRelated {
 			f.Related = append(f.Related, source.Related{Span: h.Pass.Span(), Message: "and this one"})
 		}
-		f.joint.add(tryFilesFix(p.Stack, h))
+		f.joint.add(tryFilesFix(patterns, p.Stack, h))
 		f.Handoffs = append(f.Handoffs, h)
 	}
 	guarded.report(p)
 }
 
 // reachesAny says whether a hand-off takes the path of any script without asking for the file.
-func reachesAny(h *stack.Handoff) bool {
+func reachesAny(patterns matchers, h *stack.Handoff) bool {
 	location := locationOf(h)
 	if location == nil || !isRegex(location) {
 		return false
 	}
-	if yes, _ := newMatcher(location)(trick); !yes {
+	if yes, _ := patterns.of(location)(trick); !yes {
 		return false
 	}
 	list, _ := h.Scope.EffectiveList("fastcgi_param")
@@ -153,7 +154,7 @@ func mapsPaths(pool *fpm.Pool) bool {
 
 // tryFilesFix asks for the file before the hand-off, where nginx looks for it in the same place as
 // PHP does.
-func tryFilesFix(s *stack.Stack, h *stack.Handoff) *lint.Fix {
+func tryFilesFix(patterns matchers, s *stack.Stack, h *stack.Handoff) *lint.Fix {
 	list, _ := h.Scope.EffectiveList("fastcgi_param")
 	switch lastParam(list, "SCRIPT_FILENAME").Arg(1) {
 	case "$document_root$fastcgi_script_name", "$document_root/$fastcgi_script_name", "$realpath_root$fastcgi_script_name", "$request_filename":
@@ -167,7 +168,7 @@ func tryFilesFix(s *stack.Stack, h *stack.Handoff) *lint.Fix {
 	for _, b := range h.Backends {
 		safe = safe && b.Err == nil && (b.Address.IsUnix() || b.Address.IsLoopback())
 	}
-	if below, _ := newMatcher(h.Scope)("/index.php/a"); below || hasParam(list, "PATH_INFO") || !h.Scope.Effective("fastcgi_split_path_info").IsDefault {
+	if below, _ := patterns.of(h.Scope)("/index.php/a"); below || hasParam(list, "PATH_INFO") || !h.Scope.Effective("fastcgi_split_path_info").IsDefault {
 		// try_files loses $fastcgi_path_info, which the application may need.
 		name, safe = "$fastcgi_script_name", false
 	}

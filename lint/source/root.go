@@ -47,6 +47,8 @@ type Root struct {
 	files map[string]*File // by real path
 	fails map[string]error
 	dirs  map[string]string // real paths of directories
+	// missing are real paths of directories that are not there.
+	missing map[string]bool
 }
 
 type mount struct{ prefix, target string }
@@ -91,7 +93,7 @@ func DirWith(dir string, o Overlay) (*Root, error) {
 func newRoot(name string, b backend) *Root {
 	return &Root{
 		Name: name, back: b, display: func(p string) string { return p },
-		files: map[string]*File{}, fails: map[string]error{}, dirs: map[string]string{},
+		files: map[string]*File{}, fails: map[string]error{}, dirs: map[string]string{}, missing: map[string]bool{},
 	}
 }
 
@@ -141,6 +143,9 @@ func (r *Root) resolve(p string) (real string, info fs.FileInfo, err error) {
 		return "", nil, err
 	}
 	real = path.Join(dir, path.Base(p))
+	if r.gone(dir) {
+		return real, nil, nil
+	}
 	info, err = r.back.Lstat(real)
 	switch {
 	case err != nil:
@@ -173,7 +178,8 @@ type mounted struct{ r *Root }
 func (m mounted) Lstat(name string) (fs.FileInfo, error) { return m.r.back.Lstat(m.r.translate(name)) }
 func (m mounted) Readlink(name string) (string, error)   { return m.r.back.Readlink(m.r.translate(name)) }
 
-// resolveDir remembers what it found: the files of one directory need not ask again.
+// resolveDir remembers what it found: the files of one directory need not ask again, and below one
+// that is not there nothing is.
 func (r *Root) resolveDir(dir string) (string, error) {
 	r.mu.Lock()
 	real, ok := r.dirs[dir]
@@ -181,7 +187,7 @@ func (r *Root) resolveDir(dir string) (string, error) {
 	if ok {
 		return real, nil
 	}
-	real, err := r.follow(dir)
+	real, err := r.step(dir)
 	if err == nil {
 		r.mu.Lock()
 		r.dirs[dir] = real
@@ -190,13 +196,46 @@ func (r *Root) resolveDir(dir string) (string, error) {
 	return real, err
 }
 
+// step resolves a directory from where its parent leads to.
+func (r *Root) step(dir string) (string, error) {
+	if len(r.mounts) > 0 || !path.IsAbs(dir) || dir == "/" {
+		return r.follow(dir)
+	}
+	parent, err := r.resolveDir(path.Dir(dir))
+	if err != nil {
+		return "", err
+	}
+	real := path.Join(parent, path.Base(dir))
+	missing := r.gone(parent)
+	if !missing {
+		info, err := r.back.Lstat(real)
+		if err == nil && info.Mode().Type() == fs.ModeSymlink {
+			return r.follow(dir)
+		}
+		missing = errors.Is(err, fs.ErrNotExist)
+	}
+	if missing {
+		r.mu.Lock()
+		r.missing[real] = true
+		r.mu.Unlock()
+	}
+	return real, nil
+}
+
+// gone says whether a real directory is known not to be there.
+func (r *Root) gone(dir string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.missing[dir]
+}
+
 // Stat describes a path after following links inside the root.
 func (r *Root) Stat(p string) (fs.FileInfo, error) {
-	real, err := r.Resolve(p)
-	if err != nil {
-		return nil, err
+	_, info, err := r.resolve(p)
+	if err == nil && info == nil {
+		err = &fs.PathError{Op: "stat", Path: p, Err: fs.ErrNotExist}
 	}
-	return r.back.Lstat(real)
+	return info, err
 }
 
 // Lstat describes a path itself; links in its directory are followed inside the root.

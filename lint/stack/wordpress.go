@@ -24,8 +24,12 @@ func (s *Stack) findWordPress() {
 		if !path.IsAbs(dir) || strings.Contains(dir, "$") {
 			continue
 		}
+		root := h.Config.Root
+		if !root.Exists(dir) && !root.Exists(path.Dir(path.Clean(dir))) {
+			continue
+		}
 		for _, p := range []string{path.Join(dir, "wp-config.php"), path.Join(path.Dir(path.Clean(dir)), "wp-config.php")} {
-			if f, err := h.Config.Root.Read(p); err == nil {
+			if f, err := root.Read(p); err == nil {
 				s.wpConfigs[server] = f
 				break
 			}
