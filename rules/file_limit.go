@@ -81,11 +81,12 @@ func checkMasterFiles(p *lint.Pass, m *fpm.Master) {
 	if !ok || limit <= 0 {
 		return
 	}
-	pipes := 0
+	pipes, atStart := 0, 0
 	for _, pool := range m.Pools {
 		n, ok := pool.Int("pm.max_children")
 		if caught, known := pool.Bool("catch_workers_output"); ok && known && caught {
 			pipes += 2 * n
+			atStart += 2 * started(pool, n)
 		}
 	}
 	if limit >= pipes {
@@ -96,8 +97,28 @@ func checkMasterFiles(p *lint.Pass, m *fpm.Master) {
 		Help:    fmt.Sprintf("set rlimit_files = %d, two for each worker and some for the master", pipes+len(m.Pools)+ownFiles),
 		Span:    s.Span,
 	}
+	if limit < atStart {
+		// The master ends when it cannot start those that it begins with.
+		f.Severity = lint.Error
+		f.Message = fmt.Sprintf("rlimit_files = %d is below the %d pipes that the output of the first workers needs (catch_workers_output): PHP-FPM ends right after its start", limit, atStart)
+	}
 	if editable(s.Span.File) {
 		f.Fix = &lint.Fix{Description: "as many files as the workers' output needs", Edits: m.SetEdits("rlimit_files", itoa(pipes+len(m.Pools)+ownFiles))}
 	}
 	p.Report(f)
+}
+
+// started says how many workers of a pool PHP-FPM begins with, at least.
+func started(pool *fpm.Pool, maxChildren int) int {
+	switch pool.Get("pm").Text {
+	case "static":
+		return maxChildren
+	case "dynamic":
+		if n, ok := pool.Int("pm.start_servers"); ok && n > 0 {
+			return n
+		}
+		n, _ := pool.Int("pm.min_spare_servers") // fpm-config asks for it
+		return n
+	}
+	return 0
 }

@@ -167,6 +167,7 @@ var variable = []struct {
 	{regexp.MustCompile(`(^|[ "'\[:])/[\w.-][\w./-]*`), "${1}PATH"},
 	{regexp.MustCompile(`PATH:\d+`), "PATH:LINE"},
 	{regexp.MustCompile(`child \d+`), "child PID"},
+	{regexp.MustCompile(`\d+( children| idle| total)`), "N$1"},
 	{regexp.MustCompile(`- core dumped`), ""},
 	{regexp.MustCompile(`\d+\.\d+ sec`), "N sec"},
 }

@@ -1,0 +1,74 @@
+package rules_test
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"fpmlint/lint"
+	"fpmlint/testdata/live"
+)
+
+// crash is a script whose worker gets the signal in its query.
+const crash = "-- www/crash.php --\n<?php posix_kill(posix_getpid(), (int) $_SERVER['QUERY_STRING']); usleep(500000); echo 'ok';\n"
+
+// without is a site whose main file lacks the lines that live.Master writes for emergencies.
+func without(want string) string {
+	return strings.NewReplacer("emergency_restart_threshold = 10\n", "", "emergency_restart_interval = 1m\n", "", "[global]", "[global] ; want \""+want+": \"").Replace(site("", ""))
+}
+
+// crashes asks for a page whose worker crashes until PHP-FPM restarts itself.
+func crashes(t *testing.T, s *live.Server) (status int, restarted string) {
+	t.Helper()
+	for range 10 {
+		if status, _ = s.Get("bad.test", "/crash.php?11"); status != 502 {
+			t.Errorf("status %d of a crash", status)
+		}
+	}
+	time.Sleep(500 * time.Millisecond)
+	status, _ = s.Get("bad.test", "/index.php")
+	if strings.Contains(s.Read("fpm.log"), "failed processes threshold (10 in 60 sec) is reached, initiating reload") {
+		return status, "restarted"
+	}
+	return status, "not restarted"
+}
+
+// reloading asks for a page and reloads PHP-FPM meanwhile.
+func reloading(t *testing.T, s *live.Server) (status int, body string) {
+	t.Helper()
+	master := s.MasterOf(s.Path("php/php-fpm.conf"))
+	time.AfterFunc(600*time.Millisecond, func() { _ = syscall.Kill(master, syscall.SIGUSR2) }) // the answer tells
+	return s.Get("bad.test", "/wait.php?2500")
+}
+
+func TestProofCrashes(t *testing.T) {
+	prove(t, map[string]proof{
+		"emergency-restart": {
+			rule: "emergency-restart", severity: lint.Warning, archive: without("emergency-restart") + crash,
+			ask: crashes, broken: answer{200, "not restarted"}, cured: answer{200, "restarted"},
+		},
+		"process-control-timeout": {
+			rule: "process-control-timeout", severity: lint.Warning, archive: without("process-control-timeout"),
+			ask: reloading, broken: answer{status: 502}, cured: ok,
+		},
+		"memory-limit-unbounded": {
+			rule: "memory-limit-unbounded", severity: lint.Warning, silent: true,
+			archive: site("", `php_admin_value[memory_limit] = -1 ; want "memory-limit-unbounded: "`) + "-- www/greedy.php --\n<?php $all = str_repeat('x', 300 << 20); echo 'ok';\n",
+			ask:     get("/greedy.php"), broken: ok, cured: answer{status: 500},
+		},
+	})
+}
+
+// TestProofKill kills a worker as the kernel does when memory is short: the rules on memory show the
+// line that PHP-FPM then logs.
+func TestProofKill(t *testing.T) {
+	t.Parallel()
+	s := live.Start(t, site("", "")+live.Scripts+crash)
+	if status, _ := s.Get("bad.test", "/crash.php?9"); status != 502 {
+		t.Errorf("status %d, want 502", status)
+	}
+	for _, id := range []string{"max-children-memory", "memory-limit-unbounded", "max-requests-unlimited"} {
+		wantPageLines(t, s, rule(t, id), "", "")
+	}
+}
