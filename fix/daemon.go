@@ -143,17 +143,26 @@ func (d *Daemon) test(ctx context.Context, candidate *candidate) error {
 		argv = append([]string{d.Program, "-t"}, d.args()...)
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	return heard(cmd, candidate.run)
+}
+
+// execute runs a command to its end. The error holds what it said.
+func execute(cmd *exec.Cmd) error { return heard(cmd, (*exec.Cmd).Run) }
+
+// heard runs a command in a way and puts what it said into the error. A daemon that it leaves behind
+// may hold its output open: that is not waited for.
+func heard(cmd *exec.Cmd, run func(*exec.Cmd) error) error {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = time.Second
-	err := candidate.run(cmd)
-	if err == nil {
+	err := run(cmd)
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return nil
 	}
 	if errors.Is(err, errNoNamespace) {
 		return err
 	}
-	what := strings.Join(argv, " ")
+	what := strings.Join(cmd.Args, " ")
 	if said := said(out.String()); said != "" {
 		return fmt.Errorf("%s: %s", what, said)
 	}
@@ -195,8 +204,8 @@ func (d *Daemon) reload(ctx context.Context) error {
 	defer cancel()
 	before, err := d.running()
 	if d.ReloadCommand != "" {
-		if out, err := exec.CommandContext(ctx, "sh", "-c", d.ReloadCommand).CombinedOutput(); err != nil {
-			return fmt.Errorf("reloading %s: %s: %w: %s", d.Name(), d.ReloadCommand, err, said(string(out)))
+		if err := execute(exec.CommandContext(ctx, "sh", "-c", d.ReloadCommand)); err != nil {
+			return fmt.Errorf("reloading %s: %w", d.Name(), err)
 		}
 		if before == nil {
 			return nil // a container, say: what it does there cannot be seen
@@ -213,8 +222,8 @@ func (d *Daemon) reload(ctx context.Context) error {
 		before.awaitIdle(ctx)
 	}
 	if unit := before.unit(ctx); unit != "" {
-		if out, err := exec.CommandContext(ctx, "systemctl", "reload", unit).CombinedOutput(); err != nil {
-			return fmt.Errorf("systemctl reload %s: %w: %s", unit, err, said(string(out)))
+		if err := execute(exec.CommandContext(ctx, "systemctl", "reload", unit)); err != nil {
+			return err
 		}
 	} else if err := syscall.Kill(before.pid, d.signal()); err != nil {
 		return fmt.Errorf("reloading %s, process %d: %w", d.Name(), before.pid, err)

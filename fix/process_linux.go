@@ -242,10 +242,7 @@ func (p *process) unit(ctx context.Context) string {
 // revive starts a master that its reload ended, as it ran before.
 func (d *Daemon) revive(ctx context.Context, before *process) error {
 	if unit := before.service(); unit != "" {
-		if out, err := exec.CommandContext(ctx, "systemctl", "restart", unit).CombinedOutput(); err != nil {
-			return fmt.Errorf("systemctl restart %s: %w: %s", unit, err, said(string(out)))
-		}
-		return nil
+		return execute(exec.CommandContext(ctx, "systemctl", "restart", unit))
 	}
 	before.endWorkers(ctx)
 	argv := []string{d.Program, "-D"}
@@ -254,11 +251,7 @@ func (d *Daemon) revive(ctx context.Context, before *process) error {
 	}
 	cmd := exec.CommandContext(ctx, argv[0], append(argv[1:], d.args()...)...)
 	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
-	cmd.WaitDelay = time.Second
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, said(string(out)))
-	}
-	return nil
+	return execute(cmd)
 }
 
 // endWorkers ends workers that outlived their PHP-FPM master, which hold its sockets, when they have

@@ -93,6 +93,9 @@ func (t *Transaction) Run(ctx context.Context) error {
 		return &RolledBackError{Cause: fmt.Errorf("writing the backups: %w", err), Untouched: true}
 	}
 	if err := t.change(ctx); err != nil {
+		if stopped := context.Cause(ctx); stopped != nil {
+			err = fmt.Errorf("the run was stopped: %w", stopped)
+		}
 		return t.takeBack(context.WithoutCancel(ctx), err)
 	}
 	t.run.State, t.run.Outcome = stateDone, "done"
@@ -400,7 +403,9 @@ func (t *Transaction) takeBack(ctx context.Context, cause error) error {
 	t.run.State, t.run.Outcome = statePrepared, "failed: "+cause.Error()
 	err := t.Journal.takeBack(t.run, false)
 	if err == nil {
-		t.Say(Step{Action: "restore", Object: fmt.Sprintf("%d files", len(t.run.Files))})
+		for _, c := range t.Plan.Changes {
+			t.Say(Step{Action: "restore", Object: c.Name})
+		}
 	}
 	if err == nil {
 		err = t.reloadBack(ctx)

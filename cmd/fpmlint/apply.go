@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"fpmlint/fix"
 	"fpmlint/lint/stack"
@@ -34,6 +36,7 @@ func (f *fixRun) open(programs fix.Programs, write bool) (*applier, error) {
 	if !write {
 		return a, nil
 	}
+	outliveReader()
 	if a.journal, err = fix.OpenJournal(dir); err != nil {
 		return nil, err
 	}
@@ -47,6 +50,11 @@ func (f *fixRun) open(programs fix.Programs, write bool) (*applier, error) {
 	}
 	return a, nil
 }
+
+// outliveReader keeps a reader of the output that goes away (| head, a lost terminal) from ending the
+// process amid a change: writing fails instead. The signal is caught, not ignored, so that no daemon
+// inherits that.
+func outliveReader() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 func (a *applier) close() {
 	if a.journal != nil {

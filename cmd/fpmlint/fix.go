@@ -317,9 +317,17 @@ func (f *fixRun) confirm() (bool, error) {
 		return true, nil
 	}
 	fmt.Fprintf(f.c.App.ErrWriter, "Make this change to %s? [y/N] ", count(len(f.plan.Changes), "file", "files")) //nolint:errcheck // the answer shows
+	answered := make(chan string, 1)
+	go func() {
+		var answer string
+		fmt.Fscanln(in, &answer) //nolint:errcheck // no answer is no
+		answered <- answer
+	}()
 	var answer string
-	if _, err := fmt.Fscanln(in, &answer); err != nil {
-		return false, nil //nolint:nilerr // no answer is no
+	select {
+	case answer = <-answered:
+	case <-f.c.Context.Done(): // Ctrl-C
+		fmt.Fprintln(f.c.App.ErrWriter) //nolint:errcheck // it only ends the question's line
 	}
 	return strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes"), nil
 }

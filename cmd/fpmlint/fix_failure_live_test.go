@@ -159,6 +159,73 @@ func TestFixFailsLive(t *testing.T) {
 	}
 }
 
+// TestFixStopped ends a run amid its reload in the ways in which a terminal does, and sees all taken
+// back; a reader that goes away does not end it.
+func TestFixStopped(t *testing.T) {
+	for name, signal := range map[string]syscall.Signal{"Ctrl-C": syscall.SIGINT, "a lost connection": syscall.SIGHUP, "a shutdown": syscall.SIGTERM} {
+		t.Run(name, func(t *testing.T) {
+			s := live.Start(t, mismatch())
+			before := state(t, s)
+			cmd := exec.Command("fpmlint", "fix", "--reload", "--nginx-conf", s.Path("nginx.conf"), "--fpm-conf", s.Path("8.2/php-fpm.conf"), "--state-dir", s.Path("state"),
+				"--php-fpm-bin", s.FPM, "--reload-nginx", "test -e "+s.Path("at-work.log")+" || touch "+s.Path("at-work.log")+" && sleep 1; kill -HUP $(cat "+s.Path("nginx.pid")+")")
+			var out strings.Builder
+			cmd.Stdout, cmd.Stderr = &out, &out
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			for range 200 {
+				if _, err := os.Stat(s.Path("at-work.log")); err == nil {
+					break
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			cmd.Wait() //nolint:errcheck // the exit code tells
+			if code := cmd.ProcessState.ExitCode(); code != 3 || !strings.Contains(out.String(), "the run was stopped") {
+				t.Errorf("exit code %d\n%s", code, out.String())
+			}
+			if diff := cmp.Diff(before, state(t, s)); diff != "" {
+				t.Errorf("(-before +after):\n%s\n%s", diff, out.String())
+			}
+			wantStatus(t, s, "good.test", "/index.php", 200)
+		})
+	}
+	t.Run("a reader that goes away", func(t *testing.T) {
+		s := live.Start(t, mismatch())
+		shell := exec.Command("sh", "-c", "fpmlint fix --reload --nginx-conf "+s.Path("nginx.conf")+" --fpm-conf "+s.Path("8.2/php-fpm.conf")+" --state-dir "+s.Path("state")+
+			" --php-fpm-bin "+s.FPM+" 2>&1 >/dev/null | head -n 1")
+		if out, err := shell.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if !eventually(func() bool { status, _ := s.Get("bad.test", "/index.php"); return status == 200 }) {
+			t.Error("the run ended with its reader")
+		}
+	})
+}
+
+// eventually says whether something becomes so within a few seconds.
+func eventually(so func() bool) bool {
+	for range 100 {
+		if so() {
+			return true
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return false
+}
+
+// TestFixLeavesDaemonsOutput does not wait for the output of a daemon that a reload command leaves.
+func TestFixLeavesDaemonsOutput(t *testing.T) {
+	s := live.Start(t, mismatch())
+	start := time.Now()
+	code, out := fixed(t, s, "--reload", "--reload-nginx", "sleep 20 & kill -HUP $(cat "+s.Path("nginx.pid")+")")
+	if took := time.Since(start); code != 0 || took > 10*time.Second {
+		t.Errorf("exit code %d after %v\n%s", code, took, out)
+	}
+}
+
 // fullDisk mounts a small file system for the state directory, and fills it.
 func fullDisk(t *testing.T, s *live.Server) {
 	t.Helper()

@@ -10,11 +10,11 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
 	"fpmlint/lint/report"
-
 	"fpmlint/lint/spell"
 )
 
@@ -32,10 +32,24 @@ const (
 func main() {
 	// Trees are built once and dropped at the end: a larger heap is cheaper than collecting it.
 	debug.SetGCPercent(400)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	os.Exit(runProcess())
+}
+
+// runProcess is run with what the process was given.
+func runProcess() int {
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
+	defer stop()
+	return run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
+}
+
+// endings are the signals on which a run takes back what it began: Ctrl-C, a kill, and a terminal that
+// goes away, unless nohup keeps that off.
+func endings() []os.Signal {
+	out := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		out = append(out, syscall.SIGHUP)
+	}
+	return out
 }
 
 // exitError carries an exit code that is no failure of the run.

@@ -42,6 +42,7 @@ func runRollback(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	outliveReader()
 	journal, err := fix.OpenJournal(dir)
 	if err != nil {
 		return err
