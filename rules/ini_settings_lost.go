@@ -4,6 +4,8 @@ import (
 	_ "embed"
 	"fmt"
 	"path"
+	"slices"
+	"strings"
 
 	"fpmlint/lint"
 	"fpmlint/lint/fpm"
@@ -69,12 +71,12 @@ func checkINISettingsLost(p *lint.Pass) {
 	}
 	for _, key := range iniKeys {
 		was, ok := old.IniSetting(key.name)
-		if !ok || was.Unknown != "" || among(was.Value, key.defaults) {
+		if !ok || was.Unknown != "" || slices.Contains(key.defaults, was.Value) {
 			continue
 		}
 		now := "PHP's default"
 		if e, ok := u.To.IniSetting(key.name); ok {
-			if !among(e.Value, key.defaults) || e.Value == was.Value {
+			if !slices.Contains(key.defaults, e.Value) || e.Value == was.Value {
 				continue
 			}
 			now = key.name + " = " + e.Value
@@ -112,19 +114,11 @@ func anyUsed(p *lint.Pass, m *fpm.Master) bool {
 	return false
 }
 
-func among(value string, list []string) bool {
-	for _, v := range list {
-		if v == value {
-			return true
-		}
-	}
-	return false
-}
-
 // quotedINI writes a value that PHP's INI parser would take apart in quotes.
 func quotedINI(value string) string {
 	for _, c := range value {
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9') && c != '.' && c != '_' && c != '-' && c != '/' && c != ',' && c != ':' {
+		plain := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("._-/,:", c)
+		if !plain {
 			return `"` + value + `"`
 		}
 	}

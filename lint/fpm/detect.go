@@ -11,10 +11,11 @@ import (
 var common = []string{"user", "group", "prefix", "listen", "chroot", "chdir", "env", "slowlog", "access.log", "process.priority"}
 
 // Detect tells FPM's files from other INI files by the keys that only FPM has, and from scripts,
-// texts and templates by their lines: most of an FPM file's are settings.
+// texts and templates by their lines: most of an FPM file's are settings, and FPM knows most of
+// them. A php.ini may have one by mistake.
 func Detect(data []byte) bool {
 	var found, global, daemon, listen bool
-	entries, problems := 0, 0
+	entries, foreign, problems := 0, 0, 0
 	scan(&source.File{Data: data}, true, func(l line) bool {
 		switch {
 		case l.problem != nil:
@@ -23,6 +24,9 @@ func Detect(data []byte) bool {
 			global = strings.EqualFold(l.section, "global")
 		default:
 			entries++
+			if !belongs(l.entry.Key) {
+				foreign++
+			}
 			found = found || telling(l.entry)
 			// The official image's zz-docker.conf has no more than these two.
 			daemon = daemon || global && l.entry.Key == "daemonize"
@@ -31,7 +35,7 @@ func Detect(data []byte) bool {
 		return true
 	})
 	_, template := TemplateMark(source.NewFile("", data))
-	return (found || daemon && listen) && problems <= entries && !template
+	return (found || daemon && listen) && problems <= entries && 2*foreign <= entries && !template
 }
 
 // telling says whether only FPM's files have such an entry.
@@ -46,6 +50,13 @@ func telling(e *Entry) bool {
 	default:
 		return known && !slices.Contains(common, e.Key) && (e.Index != "") == isArray(e.Key)
 	}
+}
+
+// belongs says whether FPM knows a key, in whatever section.
+func belongs(key string) bool {
+	_, pool := poolKeys[key]
+	_, global := globalKeys[key]
+	return pool || global || key == "include"
 }
 
 func isArray(key string) bool { return poolKeys[key] == array || poolKeys[key] == flagArray }

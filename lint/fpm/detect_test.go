@@ -33,6 +33,7 @@ func TestDetect(t *testing.T) {
 		"empty":        "",
 		"comments":     "; pm = dynamic\n; pm.max_children = 5\n",
 		"php.ini":      "[PHP]\nengine = On\nmemory_limit = 128M\nerror_log = /var/log/php.log\n[Date]\ndate.timezone = UTC\n",
+		"stray key":    "memory_limit = 256M\npost_max_size = 20M\ndefault_socket_timeout = 600\nrequest_terminate_timeout = 600\n",
 		"my.cnf":       "[mysqld]\nuser = mysql\nport = 3306\nslow_query_log = 1\n!includedir /etc/mysql/conf.d/\n",
 		"supervisor":   "[supervisord]\nnodaemon=true\nuser=root\n[program:php-fpm]\ncommand=/usr/sbin/php-fpm8.2 -F\nuser=root\nenvironment=PM=\"static\"\n",
 		"systemd":      "[Unit]\nDescription=The PHP 8.2 FastCGI Process Manager\n[Service]\nType=notify\nExecStart=/usr/sbin/php-fpm8.2 --nodaemonize --fpm-config /etc/php/8.2/fpm/php-fpm.conf\nUser=www-data\n",

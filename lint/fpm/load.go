@@ -59,14 +59,15 @@ type loader struct {
 	pool   *Pool // nil: global
 	pools  map[string]*Pool
 	seen   map[*source.File]bool
-	open   []*source.File // being read, outermost first
-	header source.Span    // of the section that is open
+	open   []*source.File        // being read, outermost first
+	header source.Span           // of the section that is open
+	adrift map[*source.File]bool // files whose settings stand in no section
 }
 
 func newLoader(root *source.Root, conf *source.File, o Options) *loader {
 	m := &Master{Root: root, Conf: conf, Options: o, globals: map[string][]*Entry{}}
 	m.Installed, m.HasBinaries = installed(root, o)
-	return &loader{master: m, pools: map[string]*Pool{}, seen: map[*source.File]bool{}}
+	return &loader{master: m, pools: map[string]*Pool{}, seen: map[*source.File]bool{}, adrift: map[*source.File]bool{}}
 }
 
 func (l *loader) problem(kind source.Kind, span source.Span, format string, args ...any) {
@@ -149,6 +150,10 @@ func (l *loader) entry(e *Entry) {
 		known, e.Section = poolKeys, l.pool.Name
 	}
 	l.master.Entries = append(l.master.Entries, e)
+	if _, pool := poolKeys[e.Key]; pool && l.master.PoolsOnly && l.header.IsZero() {
+		l.headless(e)
+		return
+	}
 	k, ok := known[e.Key]
 	isArray := k == array || k == flagArray
 	switch {
@@ -168,6 +173,15 @@ func (l *loader) entry(e *Entry) {
 		l.problem(source.Invalid, e.KeySpan, "%s", "empty value")
 	default:
 		l.keep(e, isArray)
+	}
+}
+
+// headless notes a file of pool settings without a [pool]: deployed, it continues the pool of the
+// file that sorts before it, as the official image's www.conf.
+func (l *loader) headless(e *Entry) {
+	if f := e.KeySpan.File; !l.adrift[f] {
+		l.adrift[f] = true
+		l.problem(source.Unread, e.KeySpan, "%s stands in no [pool]: it belongs to the pool of the file that PHP-FPM reads before, which is not here", e.Key)
 	}
 }
 

@@ -35,7 +35,7 @@ func Detect(data []byte) Kind {
 		case s.IsBlock() && len(s.Args) == 0 && (s.Name == "http" || s.Name == "events" || s.Name == "stream"):
 			return KindEntry
 		case s.IsBlock() && s.Name == "server" && len(s.Args) == 0 && directives(s),
-			s.IsBlock() && s.Name == "upstream" && len(s.Args) == 1,
+			s.IsBlock() && s.Name == "upstream" && len(s.Args) == 1 && !assigns(s),
 			s.IsBlock() && s.Name == "map" && len(s.Args) == 2,
 			s.IsBlock() && s.Name == "geo" && len(s.Args) >= 1:
 			kind = KindHTTP
@@ -49,6 +49,16 @@ func Detect(data []byte) Kind {
 		}
 	}
 	return best
+}
+
+// assigns says whether a block holds assignments, as other programs' blocks called upstream do.
+func assigns(s *Statement) bool {
+	for _, d := range s.Block {
+		if d.Arg(0) == "=" {
+			return true
+		}
+	}
+	return false
 }
 
 // directives says whether a block holds what a server block of nginx holds: other languages have

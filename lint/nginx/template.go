@@ -25,6 +25,8 @@ var (
 	hole = regexp.MustCompile(`^\{[A-Za-z_][A-Za-z0-9_.]*\}|^[A-Za-z_]*=?<[A-Za-z_]+>$`)
 	// environment is a variable in capitals, as the environment's are and nginx's own never.
 	environment = regexp.MustCompile(`\$(?:\{([A-Z][A-Z0-9_]*)\}|([A-Z][A-Z0-9_]*))`)
+	// hashes enclose a name for sed; outside a directive it is a comment.
+	hashes = regexp.MustCompile(`^##[A-Z][A-Z0-9_]*##`)
 	// likely are lines that nginx's files are full of.
 	likely = regexp.MustCompile(`(?m)^[ \t]*(?:(?:server|http|events|upstream[ \t]+\S+|location[ \t][^{}\n]*)[ \t]*\{|(?:fastcgi_[a-z_]+|proxy_pass|proxy_set_header|listen|server_name|access_log|error_log|worker_processes|worker_connections)[ \t][^;\n]*;)`)
 )
@@ -63,6 +65,10 @@ func (t *templateScan) run() {
 		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
 			pos++
 		case c == '#' && !strings.HasPrefix(t.text[pos:], "#{"):
+			if m := hashes.FindString(t.text[pos:min(len(t.text), pos+maxHole)]); m != "" && t.directive != "" {
+				t.found(pos, pos+len(m))
+				return
+			}
 			i := strings.IndexByte(t.text[pos:], '\n')
 			if i < 0 {
 				return

@@ -22,9 +22,11 @@ func TestTemplateMark(t *testing.T) {
 		{"site", "listen 80 backlog=<somax>;", "backlog=<somax>"},
 		{"site", "fastcgi_pass ${PHP_HOST}:9000;", "${PHP_HOST}"},
 		{"site", "listen $PORT;", "$PORT"},
+		{"site", "server ##HOST##:6443;", "##HOST##"},
 		{"site.template", "fastcgi_pass $PHP_HOST:9000;", "$PHP_HOST"},
 
 		{"site", "# {{ ansible_managed }}\nlisten 80; # ${PORT}", ""},
+		{"site", "listen 80; ##TLS##\n##REST##\nserver {\n##END##\n}", ""},
 		{"site", "fastcgi_pass $PHP_HOST:9000;", ""}, // set in another file, perhaps
 		{"site", "set $ROOT /srv; root ${ROOT};", ""},
 		{"site", `if ($uri ~ "^/(?<ID>\d+)") { return 302 /x/${ID}; }`, ""},

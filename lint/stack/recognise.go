@@ -80,8 +80,8 @@ func search(root *source.Root, dir string) (candidates, error) {
 
 // add says whether a file is one of the stack's.
 func (c *candidates) add(root *source.Root, f *source.File) bool {
-	if bytes.IndexByte(f.Data, 0) >= 0 {
-		return false
+	if bytes.IndexByte(f.Data, 0) >= 0 || bytes.HasPrefix(f.Data, []byte("#!")) {
+		return false // a binary file or a script, which may well write a configuration
 	}
 	isFPM := fpm.Detect(f.Data)
 	kind := nginx.KindNone
@@ -162,10 +162,11 @@ func configName(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
 	case ".php", ".js", ".ts", ".css", ".html", ".md", ".json", ".yml", ".yaml", ".py", ".rb", ".go",
 		".sql", ".sh", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".woff", ".woff2", ".lock", ".xml",
-		".bak", ".orig", ".old", ".dpkg-old", ".dpkg-dist", ".rpmnew", ".rpmsave", ".save":
+		".txt", ".rst", ".adoc", ".mdx", ".tsx", ".jsx", ".vue", ".c", ".h", ".rs", ".java", ".csv", ".tsv", ".log", ".default",
+		".dockerfile", ".bak", ".orig", ".old", ".dpkg-old", ".dpkg-dist", ".rpmnew", ".rpmsave", ".save":
 		return false
 	}
-	return !strings.HasSuffix(name, "~")
+	return !strings.HasSuffix(name, "~") && !strings.HasPrefix(name, "Dockerfile")
 }
 
 // recogniseNginx finds the main file of a root that keeps it nowhere known.

@@ -49,6 +49,20 @@ fpm other /reports/php/www.conf
   www *:9000
 server a, location ~ \.php$: app:9000=www?,www?
 `},
+	{"what other programs read, and what continues a pool elsewhere", files{
+		"nginx.conf":                        oneSite("user nginx;\n", "php-fpm:9000"),
+		"php-fpm/laravel.ini":               "memory_limit = 256M\npost_max_size = 20M\nmax_execution_time = 60\nrequest_terminate_timeout = 600\n",
+		"php-fpm/xlaravel.pool.conf":        "user = www-data\ngroup = www-data\nlisten = 0.0.0.0:9000\npm = static\npm.max_children = 9\nenv[A] = b\n",
+		"php-fpm/docker-php-ext-install":    "#!/bin/sh\npm=x\nlisten=$PHP_CFLAGS\nlisten.mode=$PHP_LDFLAGS\n",
+		"php-fpm/Dockerfile":                "FROM php:8.3-fpm\nRUN printf '\\\nserver {\n listen ${PORT};\n}\n' >/etc/nginx/conf.d/a.conf\n",
+		"rspamd/worker-proxy.inc":           "upstream \"local\" {\n  name = \"localhost\";\n  hosts = \"rspamd:11333\"\n}\n",
+		"kube/nginx.conf.temp":              "events {}\nstream { upstream k { server ##HOST##:6443; } }\n",
+		"php/usr/local/etc/php-fpm.default": "[www]\nlisten = 1\npm = static\n",
+	}, `
+nginx /nginx.conf
+fpm other /php-fpm/xlaravel.pool.conf
+server a, location ~ \.php$: php-fpm:9000=external
+`},
 	{"main files that include each other", files{
 		"nginx.conf": oneSite("user nginx;\n", "127.0.0.1:9000"),
 		"etc/a.conf": "[global]\nlog_level = notice\ninclude = /etc/b.conf\n" + poolFile("www", "127.0.0.1:9000"),
