@@ -56,11 +56,10 @@ func applicationOf(s *stack.Stack, server *nginx.Scope) string {
 	}
 	var words []string
 	collectWords(server, &words, 0)
+	text := strings.ToLower(strings.Join(words, "\n"))
 	for _, app := range signs {
-		for _, w := range words {
-			if strings.Contains(strings.ToLower(w), app.sign) {
-				return app.name
-			}
+		if strings.Contains(text, app.sign) {
+			return app.name
 		}
 	}
 	return ""

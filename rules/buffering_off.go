@@ -26,7 +26,7 @@ func checkBufferingOff(p *lint.Pass) {
 	patterns := matchers{}
 	for _, h := range p.Stack.Handoffs {
 		v := h.Scope.Effective("fastcgi_buffering")
-		if v.IsDefault || !strings.EqualFold(v.Text, "off") || !h.PHP || isProbe(h) || !origin(h, v) && !servesPages(patterns, h) {
+		if v.IsDefault || !strings.EqualFold(v.Text, "off") || !h.PHP || h.Probe || !origin(h, v) && !servesPages(patterns, h) {
 			continue
 		}
 		f := lint.Finding{

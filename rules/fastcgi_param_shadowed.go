@@ -28,7 +28,7 @@ func checkFastcgiParamShadowed(p *lint.Pass) {
 	for _, h := range p.Stack.Handoffs {
 		list, at := h.Scope.EffectiveList("fastcgi_param")
 		outer := outerParams(at)
-		if !h.PHP || len(outer) == 0 || isProbe(h) {
+		if !h.PHP || len(outer) == 0 || h.Probe {
 			continue
 		}
 		if !hasParam(list, "REQUEST_METHOD") || !hasParam(list, "SCRIPT_FILENAME") && !hasParam(list, "PATH_TRANSLATED") {

@@ -27,7 +27,7 @@ var Httpoxy = lint.Rule{
 func checkHttpoxy(p *lint.Pass) {
 	for _, h := range p.Stack.Handoffs {
 		list, at := h.Scope.EffectiveList("fastcgi_param")
-		if hasParam(list, "HTTP_PROXY") || len(list) == 0 || isProbe(h) {
+		if hasParam(list, "HTTP_PROXY") || len(list) == 0 || h.Probe {
 			continue
 		}
 		pool := oldPool(p, h)

@@ -83,7 +83,7 @@ func checkPublicPath(p *lint.Pass, at publicPath, s fpm.Setting, byScope map[*ng
 		f.Message = fmt.Sprintf("anyone can ask for %s, ping.path of %s: it takes a worker each time", s.Text, poolName(at.pool))
 	}
 	// A location for more than such pages must stay open.
-	if edits := location.SetEdits("allow", "127.0.0.1"); isProbe(h) && len(location.FindAll("allow")) == 0 && len(edits) == 1 && editable(edits[0].Span.File) {
+	if edits := location.SetEdits("allow", "127.0.0.1"); h.Probe && len(location.FindAll("allow")) == 0 && len(edits) == 1 && editable(edits[0].Span.File) {
 		deny := location.SetEdits("deny", "all")
 		f.Fix = &lint.Fix{Description: "let only this machine ask for " + s.Text, Edits: mergeInserts(append(edits, deny...))}
 	}

@@ -30,7 +30,7 @@ func checkLowBodyBuffers(p *lint.Pass) {
 	least := p.Size("min")
 	for _, h := range p.Stack.Handoffs {
 		v := h.Scope.Effective("fastcgi_buffers")
-		if v.IsDefault || len(v.Args) != 2 || isProbe(h) {
+		if v.IsDefault || len(v.Args) != 2 || h.Probe {
 			continue
 		}
 		b, ok := readBuffers(v.Args[0], v.Args[1])

@@ -40,7 +40,7 @@ func checkLowHeaderBuffer(p *lint.Pass) {
 		name := h.Module() + "_buffer_size"
 		v := h.Scope.Effective(name)
 		n, err := v.Size()
-		if err != nil || isProbe(h) || !v.IsDefault && n >= safeBuffer {
+		if err != nil || h.Probe || !v.IsDefault && n >= safeBuffer {
 			continue
 		}
 		f := lint.Finding{

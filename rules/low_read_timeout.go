@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
-	"strings"
 
 	"fpmlint/lint"
 	"fpmlint/lint/nginx"
@@ -35,7 +34,7 @@ func checkLowReadTimeout(p *lint.Pass) {
 		name := h.Module() + "_read_timeout"
 		v := h.Scope.Effective(name)
 		d, err := v.Duration()
-		if v.IsDefault || err != nil || d >= p.Duration("min") || d == 0 || isProbe(h) {
+		if v.IsDefault || err != nil || d >= p.Duration("min") || d == 0 || h.Probe {
 			continue
 		}
 		if h.Module() == "proxy" && apps.behind(h) != "WordPress" {
@@ -60,28 +59,3 @@ func checkLowReadTimeout(p *lint.Pass) {
 
 // origin says whether a value comes from another level than the hand-off's own.
 func origin(h *stack.Handoff, v nginx.Value) bool { return v.Scope != nil && v.Scope != h.Scope }
-
-// isProbe says whether a hand-off serves only a pool's status or ping page, as far as its
-// location's pattern shows. Such pages answer at once and need no script.
-func isProbe(h *stack.Handoff) bool {
-	if h.Scope.Statement == nil || h.Scope.Kind != "location" {
-		return false
-	}
-	pattern := h.Scope.Statement.Arg(len(h.Scope.Statement.Args) - 1)
-	for _, b := range h.Backends {
-		for _, m := range b.Pools {
-			for _, key := range []string{"pm.status_path", "ping.path"} {
-				if s := m.Pool.Get(key); s.Text != "" && strings.Contains(pattern, strings.TrimPrefix(s.Text, "/")) {
-					return true
-				}
-			}
-		}
-	}
-	words := strings.FieldsFunc(strings.ToLower(pattern), func(r rune) bool { return r < 'a' || r > 'z' })
-	for _, w := range words {
-		if w == "status" || w == "ping" || w == "healthcheck" || w == "healthz" || w == "health" || w == "fpmstatus" {
-			return !strings.Contains(pattern, ".php")
-		}
-	}
-	return false
-}

@@ -34,7 +34,7 @@ func checkPathInfoExec(p *lint.Pass) {
 	patterns := matchers{}
 	var guarded groups[*fpm.Pool] // the hand-offs to pools that run scripts alone
 	for _, h := range p.Stack.Handoffs {
-		if !h.PHP || isProbe(h) || !reachesAny(patterns, h) {
+		if !h.PHP || h.Probe || !reachesAny(patterns, h) {
 			continue
 		}
 		pools := handoffPools(h)

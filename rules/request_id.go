@@ -32,7 +32,7 @@ func checkRequestID(p *lint.Pass) {
 			}
 			continue
 		}
-		if !h.PHP || isProbe(h) {
+		if !h.PHP || h.Probe {
 			continue
 		}
 		log, why := accessLog(h, logFormats(h.Config))

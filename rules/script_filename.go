@@ -29,7 +29,7 @@ func checkScriptFilename(p *lint.Pass) {
 		if hasParam(list, "SCRIPT_FILENAME") || hasParam(list, "PATH_TRANSLATED") {
 			continue // FPM takes the second where the first is missing (init_request_info)
 		}
-		if isProbe(h) && hasParam(list, "SCRIPT_NAME") {
+		if h.Probe && hasParam(list, "SCRIPT_NAME") {
 			continue // status and ping pages go by SCRIPT_NAME
 		}
 		if !h.PHP {

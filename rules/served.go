@@ -11,7 +11,7 @@ import (
 func served(s *stack.Stack) map[*fpm.Pool][]*stack.Handoff {
 	out := map[*fpm.Pool][]*stack.Handoff{}
 	for _, h := range s.Handoffs {
-		if isProbe(h) {
+		if h.Probe {
 			continue
 		}
 		for _, pool := range handoffPools(h) {

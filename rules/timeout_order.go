@@ -49,7 +49,7 @@ func checkTimeoutOrder(p *lint.Pass) {
 	for _, h := range p.Stack.Handoffs {
 		v := h.Scope.Effective("fastcgi_read_timeout")
 		d, err := v.Duration()
-		if err != nil || d == 0 || isProbe(h) {
+		if err != nil || d == 0 || h.Probe {
 			continue
 		}
 		read := limit{"fastcgi_read_timeout", int(d / time.Second), v.Text, v.Span, !v.IsDefault}

@@ -28,7 +28,7 @@ func checkUpstreamLog(p *lint.Pass) {
 	formats := map[*nginx.Config]map[string]*nginx.Statement{}
 	first := map[string]source.Span{}
 	for _, h := range p.Stack.Handoffs {
-		if !h.PHP || isProbe(h) {
+		if !h.PHP || h.Probe {
 			continue
 		}
 		if formats[h.Config] == nil {

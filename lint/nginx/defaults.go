@@ -1,5 +1,10 @@
 package nginx
 
+import (
+	"slices"
+	"strings"
+)
+
 // defaults are the values of directives that are not set (ngx_http_fastcgi_merge_loc_conf,
 // ngx_http_proxy_merge_loc_conf, ngx_http_core_module). A page is 4k on most machines.
 var defaults = map[string]string{
@@ -34,3 +39,12 @@ var defaults = map[string]string{
 
 // notInherited are directives that count on their own level only.
 var notInherited = set("fastcgi_pass", "proxy_pass", "uwsgi_pass", "scgi_pass", "try_files", "return", "rewrite", "set", "break", "internal", "alias", "server_name", "listen", "include")
+
+// defaultArgs are the defaults as arguments. Nobody may change them.
+var defaultArgs = func() map[string][]string {
+	out := map[string][]string{}
+	for name, text := range defaults {
+		out[name] = slices.Clip(strings.Fields(text))
+	}
+	return out
+}()

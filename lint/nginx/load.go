@@ -322,7 +322,7 @@ func (l *loader) splice(scope *Scope, list []*Statement, open []*source.File, vi
 		case s.Name == "include" && len(s.Args) == 1:
 			l.include(scope, s, open, via)
 		default:
-			scope.Directives = append(scope.Directives, s)
+			scope.add(s)
 		}
 	}
 }

@@ -26,8 +26,24 @@ type Scope struct {
 	Via    []*Statement
 	Config *Config
 
+	// names has a bit for each directive's name, so that most lookups end without looking.
+	names uint64
 	once  sync.Once
 	index map[string][]*Statement
+}
+
+// bit is a name's bit in Scope.names.
+func bit(name string) uint64 {
+	n := len(name)
+	if n == 0 {
+		return 1
+	}
+	return 1 << ((uint(n)*7 + uint(name[n/2])*3 + uint(name[n-1]) + uint(name[n*3/4])*5) & 63)
+}
+
+func (s *Scope) add(d *Statement) {
+	s.Directives = append(s.Directives, d)
+	s.names |= bit(d.Name)
 }
 
 // indexFrom is the number of directives from which a scope keeps an index of names.
@@ -35,6 +51,9 @@ const indexFrom = 32
 
 // FindAll returns the directives of a name on this level, in textual order.
 func (s *Scope) FindAll(name string) []*Statement {
+	if s.names&bit(name) == 0 {
+		return nil
+	}
 	if len(s.Directives) >= indexFrom {
 		s.once.Do(func() {
 			s.index = map[string][]*Statement{}
@@ -44,8 +63,23 @@ func (s *Scope) FindAll(name string) []*Statement {
 		})
 		return s.index[name]
 	}
-	var out []*Statement
-	for _, d := range s.Directives {
+	first, n := -1, 0
+	for i, d := range s.Directives {
+		if d.Name == name {
+			if first < 0 {
+				first = i
+			}
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	if last := first + n; s.Directives[last-1].Name == name && same(s.Directives[first:last], name) {
+		return s.Directives[first:last:last] // they stand together, as those of a snippet do
+	}
+	out := make([]*Statement, 0, n)
+	for _, d := range s.Directives[first:] {
 		if d.Name == name {
 			out = append(out, d)
 		}
@@ -53,8 +87,20 @@ func (s *Scope) FindAll(name string) []*Statement {
 	return out
 }
 
+func same(list []*Statement, name string) bool {
+	for _, d := range list {
+		if d.Name != name {
+			return false
+		}
+	}
+	return true
+}
+
 // Find returns the first directive of a name on this level, nil where there is none.
 func (s *Scope) Find(name string) *Statement {
+	if s.names&bit(name) == 0 {
+		return nil
+	}
 	if len(s.Directives) >= indexFrom {
 		if all := s.FindAll(name); len(all) > 0 {
 			return all[0]
@@ -110,7 +156,7 @@ func (s *Scope) Effective(name string) Value {
 		}
 	}
 	text := defaults[name]
-	return Value{Text: text, Args: strings.Fields(text), IsDefault: true}
+	return Value{Text: text, Args: defaultArgs[name], IsDefault: true}
 }
 
 // EffectiveList is the list of a directive that may repeat (fastcgi_param, access_log, ...): the

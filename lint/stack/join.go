@@ -33,12 +33,13 @@ func (s *Stack) Join() {
 			if pass := scope.Find("fastcgi_pass"); pass != nil && len(pass.Args) == 1 {
 				h := &Handoff{Scope: scope, Config: c, Pass: pass}
 				j.backends(h)
-				h.PHP = isPHP(h)
+				h.PHP, h.Probe = isPHP(h), isProbe(h)
 				s.Handoffs = append(s.Handoffs, h)
 			}
 			if pass := scope.Find("proxy_pass"); pass != nil && len(pass.Args) == 1 && inHTTP(scope) {
 				h := &Handoff{Scope: scope, Config: c, Pass: pass}
 				j.proxied(h)
+				h.Probe = isProbe(h)
 				s.Proxied = append(s.Proxied, h)
 			}
 		}

@@ -129,6 +129,8 @@ type Handoff struct {
 	// PHP says that the configuration shows the requests to be PHP's: the location's pattern, the
 	// script's name, the address. Other FastCGI programs (fcgiwrap, Munin, ...) are served alike.
 	PHP bool
+	// Probe says that only a pool's status or ping page is served, which needs no script.
+	Probe bool
 }
 
 // Backend is one address that a hand-off can lead to.
