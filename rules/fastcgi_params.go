@@ -24,7 +24,7 @@ var FastcgiParams = lint.Rule{
 func checkFastcgiParams(p *lint.Pass) {
 	for _, h := range p.Stack.Handoffs {
 		list, at := h.Scope.EffectiveList("fastcgi_param")
-		script := hasParam(list, "SCRIPT_FILENAME") || hasParam(list, "PATH_TRANSLATED") || h.Probe && hasParam(list, "SCRIPT_NAME")
+		script := hasParam(list, "SCRIPT_FILENAME") || hasParam(list, "PATH_TRANSLATED")
 		if !h.PHP || !script || hasParam(list, "REQUEST_METHOD") {
 			continue // without a script it is script-filename's to say
 		}

@@ -47,6 +47,16 @@ func TestProofRequests(t *testing.T) {
 				"-- fastcgi_params --\nfastcgi_param REQUEST_METHOD $request_method;\n",
 			broken: answer{200, ""}, cured: ok,
 		},
+		"script-filename of a status page": {
+			rule: "script-filename",
+			archive: strings.Replace(site("", "ping.path = /ping"), "        location", `        location = /ping {
+            fastcgi_param REQUEST_METHOD $request_method;
+            fastcgi_param SCRIPT_NAME $fastcgi_script_name;
+            fastcgi_pass unix:@DIR@/a.sock; # want "script-filename: "
+        }
+        location`, 1),
+			ask: get("/ping"), broken: answer{status: 404}, cured: answer{200, "pong"},
+		},
 		"script-filename-twice": {
 			rule: "script-filename-twice", severity: lint.Warning,
 			archive: site("            fastcgi_param SCRIPT_FILENAME /old$fastcgi_script_name; # want \"script-filename-twice: \"\n", ""),

@@ -20,6 +20,16 @@ func passTo(upstreams, pass string) string {
 	return live.Site(upstreams+live.PHPServer("bad.test", pass, "")) + live.Master("php", "", live.Pool("www", "a.sock", ""))
 }
 
+const limit = "-- www/limit.php --\n<?php echo ini_get('memory_limit');\n"
+
+// limits are the memory limits of two sites.
+func limits(t *testing.T, s *live.Server) (status int, both string) {
+	t.Helper()
+	_, one := s.Get("bad.test", "/limit.php")
+	status, two := s.Get("other.test", "/limit.php")
+	return status, one + " " + two
+}
+
 func TestProofStart(t *testing.T) {
 	prove(t, map[string]proof{
 		"nginx-syntax": {
@@ -54,8 +64,26 @@ pm.max_spare_servers = 9 ; want "fpm-config: .*cannot be greater than pm.max_chi
 		"php-value-shadowed": {
 			rule: "php-value-shadowed", severity: lint.Warning, silent: true,
 			archive: site("", `php_admin_value[memory_limit] = 64M
-php_admin_value[memory_limit] = 96M ; want "php-value-shadowed: "`) + "-- www/limit.php --\n<?php echo ini_get('memory_limit');\n",
+php_admin_value[memory_limit] = 96M ; want "php-value-shadowed: "`) + limit,
 			ask: get("/limit.php"), broken: answer{200, "64M"}, cured: answer{200, "96M"},
+		},
+		"include-matches-nothing": {
+			rule: "include-matches-nothing", severity: lint.Warning,
+			archive: strings.NewReplacer("www.conf --", "www.pool --", "*.conf", `*.conf ; want "include-matches-nothing: "`).Replace(site("", "")),
+			refused: true, cured: ok, hand: [3]string{"php/php-fpm.conf", "*.conf", "*.pool"},
+		},
+		"directive-after-include": {
+			rule: "directive-after-include", severity: lint.Warning, silent: true,
+			archive: strings.Replace(live.Site(live.PHPServer("bad.test", "unix:@DIR@/a.sock", "")+live.PHPServer("other.test", "unix:@DIR@/b.sock", ""))+
+				live.Master("php", "", live.Pool("www", "a.sock", "")+"-- php/pool.d/zzz.conf --\n"+live.Pool("zzz", "b.sock", "")),
+				"*.conf\n", "*.conf\nphp_admin_value[memory_limit] = 96M ; want \"directive-after-include: \"\n", 1) + limit,
+			ask: limits, broken: answer{200, "128M 96M"}, cured: answer{200, "128M 96M"},
+		},
+		"backup-config-included": {
+			rule: "backup-config-included", severity: lint.Warning,
+			archive: strings.Replace(live.Site("    include @DIR@/sites/*;\n")+live.Master("php", "", live.Pool("www", "a.sock", "")), "@DIR@/error.log info", "@DIR@/error.log", 1) +
+				"-- sites/bad.bak --\n# want \"backup-config-included: \"\n" + live.PHPServer("bad.test", "unix:@DIR@/old.sock", "") + "-- sites/bad.conf --\n" + live.PHPServer("bad.test", "unix:@DIR@/a.sock", ""),
+			broken: answer{status: 502}, cured: ok, hand: [3]string{"nginx.conf", "/sites/*", "/sites/*.conf"},
 		},
 		"scalar-overridden": {
 			rule: "scalar-overridden", severity: lint.Info,

@@ -19,6 +19,8 @@ type proof struct {
 	rule string
 	// archive is the faulty stack. Its comments "want" say which lines the rule flags, and how.
 	archive string
+	// option is one of the rule's and its value, for a shorter wait.
+	option [2]string
 	// severity is the finding's, an error where it is not given.
 	severity lint.Severity
 	// refused says that a daemon does not start with it.
@@ -57,6 +59,13 @@ func prove(t *testing.T, proofs map[string]proof) {
 			if p.ask == nil {
 				p.ask = get("/index.php")
 			}
+			r := rule(t, p.rule)
+			if p.option[0] != "" {
+				var err error
+				if r, err = r.Set(p.option[0], p.option[1]); err != nil {
+					t.Fatal(err)
+				}
+			}
 			s := live.Prepare(t, p.archive+live.Scripts)
 			out, err := s.TryAll()
 			if p.refused != (err != nil) {
@@ -66,17 +75,17 @@ func prove(t *testing.T, proofs map[string]proof) {
 				p.answers(t, s, p.broken)
 			}
 			if !p.silent && !p.late {
-				wantPageLines(t, s, rule(t, p.rule), out, p.or)
+				wantPageLines(t, s, r, out, p.or)
 			}
-			result := lintLive(t, s, rule(t, p.rule))
+			result := lintLive(t, s, r)
 			compareFindings(t, s.Dir, result)
 			for _, f := range result.Findings {
 				if f.Severity != p.severity {
 					t.Errorf("%s is of severity %v, want %v", f.Rule, f.Severity, p.severity)
 				}
 			}
-			p.cure(t, s)
-			for _, f := range lintLive(t, s, rule(t, p.rule)).Findings {
+			p.cure(t, s, r)
+			for _, f := range lintLive(t, s, r).Findings {
 				t.Errorf("still found: %s", f.Message)
 			}
 			s.Stop()
@@ -85,7 +94,7 @@ func prove(t *testing.T, proofs map[string]proof) {
 			}
 			p.answers(t, s, p.cured)
 			if p.late {
-				wantPageLines(t, s, rule(t, p.rule), "", "")
+				wantPageLines(t, s, r, "", "")
 			}
 		})
 	}
@@ -100,9 +109,9 @@ func (p *proof) answers(t *testing.T, s *live.Server, want answer) {
 }
 
 // cure makes the rule's fix, or the change by hand.
-func (p *proof) cure(t *testing.T, s *live.Server) {
+func (p *proof) cure(t *testing.T, s *live.Server, r lint.Rule) {
 	t.Helper()
-	list := []lint.Rule{rule(t, p.rule)}
+	list := []lint.Rule{r}
 	plan, err := fix.Make(context.Background(), fix.Options{Lint: fix.Linting(loadLive(s), list), Rules: list, Level: lint.Info, Unsafe: true})
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +167,7 @@ var variable = []struct {
 }{
 	{regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d|^\[\d\d-\w{3}-\d{4} \d\d:\d\d:\d\d\]`), "TIME"},
 	{regexp.MustCompile(`\d+#\d+: \*\d+`), "ID"},
-	{regexp.MustCompile(`^TIME (\[emerg\]) \d+#\d+:`), "nginx: $1"}, // where nginx was built to log to stderr
+	{regexp.MustCompile(`^TIME (\[(?:emerg|warn)\]) \d+#\d+:`), "nginx: $1"}, // where nginx was built to log to stderr
 	{regexp.MustCompile(`client: [^,]*, server: [^,]*, request: "(GET|POST) [^"]*"`), "REQUEST"},
 	{regexp.MustCompile(`host: "[^"]*"`), "HOST"},
 	{regexp.MustCompile(`\(request: "[^"]*"\)`), "(REQUEST)"},
@@ -166,6 +175,8 @@ var variable = []struct {
 	{regexp.MustCompile(`(:PORT)/\w+[\w./]*`), "${1}/URI"},
 	{regexp.MustCompile(`(^|[ "'\[:])/[\w.-][\w./-]*`), "${1}PATH"},
 	{regexp.MustCompile(`PATH:\d+`), "PATH:LINE"},
+	{regexp.MustCompile(`at line \d+`), "at LINE"},
+	{regexp.MustCompile(`server name "[^"]*" on [^,]*,`), "SERVER NAME,"},
 	{regexp.MustCompile(`child \d+`), "child PID"},
 	{regexp.MustCompile(`\d+( children| idle| total)`), "N$1"},
 	{regexp.MustCompile(`- core dumped`), ""},

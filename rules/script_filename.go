@@ -27,10 +27,9 @@ func checkScriptFilename(p *lint.Pass) {
 	for _, h := range p.Stack.Handoffs {
 		list, at := h.Scope.EffectiveList("fastcgi_param")
 		if hasParam(list, "SCRIPT_FILENAME") || hasParam(list, "PATH_TRANSLATED") {
-			continue // FPM takes the second where the first is missing (init_request_info)
-		}
-		if h.Probe && hasParam(list, "SCRIPT_NAME") {
-			continue // status and ping pages go by SCRIPT_NAME
+			// FPM takes the second where the first is missing. Without both it reads no SCRIPT_NAME
+			// either, by which it knows its status and ping pages (init_request_info).
+			continue
 		}
 		if !h.PHP {
 			p.Skip("%s: nothing shows that this hand-off is PHP's", place(h.Pass.Span()))
