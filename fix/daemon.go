@@ -45,6 +45,8 @@ type Daemon struct {
 	AsRoot bool `json:"asRoot,omitempty"`
 	// Grace is how long running requests may take to end at a reload: process_control_timeout.
 	Grace time.Duration `json:"grace,omitempty"`
+	// Unit is the systemd service that starts it, where systemd runs.
+	Unit string `json:"unit,omitempty"`
 	// Logs are nginx's error logs.
 	Logs []string `json:"logs,omitempty"`
 }
@@ -250,6 +252,22 @@ func (d *Daemon) ReloadByHand() string {
 		return fmt.Sprintf("kill -USR2 %d", p.pid)
 	case err == nil && p != nil:
 		return fmt.Sprintf("kill -HUP %d", p.pid)
+	}
+	return d.startByHand()
+}
+
+// toStart says that a daemon is to be started.
+func (d *Daemon) toStart() string {
+	return fmt.Sprintf("%s does not run; start it: %s", d.Name(), d.startByHand())
+}
+
+// startByHand is the command that starts a daemon that does not run.
+func (d *Daemon) startByHand() string {
+	switch {
+	case d.Unit != "":
+		return "systemctl start " + d.Unit
+	case d.Program == "":
+		return "start it as this machine does"
 	case d.Kind == kindFPM:
 		return fmt.Sprintf("%s -D -y %s", d.Program, d.Conf)
 	}

@@ -210,7 +210,7 @@ func (p *process) renewed(before *process) bool {
 
 // service is the systemd unit in whose control group a process is.
 func (p *process) service() string {
-	if _, err := os.Stat("/run/systemd/system"); err != nil { // sd_booted(3)
+	if !booted() {
 		return ""
 	}
 	data, err := os.ReadFile("/proc/" + strconv.Itoa(p.pid) + "/cgroup")

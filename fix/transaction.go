@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"fpmlint/lint"
 	"fpmlint/lint/stack"
 )
 
@@ -58,6 +57,8 @@ type Transaction struct {
 	Reload, Probe bool
 	// Say is told each step.
 	Say func(Step)
+	// Todo is what is left to do by hand after a run that went well, in sentences.
+	Todo []string
 
 	run     *run
 	daemons []*Daemon // those whose files change
@@ -105,6 +106,13 @@ func (t *Transaction) Run(ctx context.Context) error {
 	return nil
 }
 
+// todo notes what is left to do, once.
+func (t *Transaction) todo(what string) {
+	if !slices.Contains(t.Todo, what) {
+		t.Todo = append(t.Todo, what)
+	}
+}
+
 // ID is the run's name for rollback, "" before anything was written.
 func (t *Transaction) ID() string {
 	if t.run == nil {
@@ -129,7 +137,7 @@ func (t *Transaction) findDaemons() error {
 		for _, m := range t.Plan.Before.Stacks[i].Masters {
 			for _, f := range m.Files {
 				if changed[f.Disk] {
-					if err := add(t.Programs.fpmDaemon(m)); err != nil {
+					if err := add(t.fpmDaemon(s, m)); err != nil {
 						return err
 					}
 					break
@@ -139,7 +147,7 @@ func (t *Transaction) findDaemons() error {
 		for _, c := range s.Nginx {
 			for _, f := range c.Files {
 				if changed[f.Source.Disk] {
-					if err := add(t.Programs.nginxDaemon(c)); err != nil {
+					if err := add(t.nginxDaemon(s, c)); err != nil {
 						return err
 					}
 					break
@@ -312,6 +320,11 @@ func (t *Transaction) reload(ctx context.Context) error {
 			if err != nil && d.ReloadCommand == "" {
 				return err
 			}
+			if before == nil && d.ReloadCommand == "" {
+				t.todo(d.toStart())
+				t.Say(Step{Action: "reload", Object: d.Name(), Note: "not running; it takes the change over when it starts"})
+				continue
+			}
 			t.reloaded = append(t.reloaded, reloaded{d, before})
 			if err := d.reload(ctx); err != nil {
 				return err
@@ -348,128 +361,3 @@ func (t *Transaction) spare(ctx context.Context, d *Daemon) string {
 	}
 	return "left running: its process_control_timeout was 0, so a reload would cut running requests off; the change counts from its next restart"
 }
-
-// verify asks the hand-offs that were touched. One that answered before has to answer, and one that
-// was broken too, since it is what the fix is for.
-func (t *Transaction) verify(ctx context.Context) error {
-	if !t.Probe {
-		return nil
-	}
-	wait := startTime
-	for _, r := range t.reloaded {
-		wait = max(wait, startTime+r.daemon.Grace)
-	}
-	logs := watchLogs(t.daemons)
-	after := answers(ctx, t.Plan.After.Stacks, t.watched, wait)
-	var addresses []string
-	for _, at := range t.watched {
-		err, asked := after[at]
-		if !asked {
-			continue
-		}
-		h := t.Plan.After.Stacks[at.stack].Handoffs[at.handoff]
-		name := fmt.Sprintf("%s (%s)", h.Pass.Arg(0), strings.Join(h.Scope.ServerNames(), ", "))
-		was, askedBefore := t.before[at]
-		switch {
-		case err == nil:
-			t.Say(Step{Action: "verify", Object: name})
-			for _, b := range h.Backends {
-				addresses = append(addresses, b.Address.String())
-			}
-		case askedBefore && was == nil:
-			return fmt.Errorf("the hand-off %s answered before and does not now: %w", name, err)
-		case t.mends(at):
-			return fmt.Errorf("the hand-off %s does not answer with the fix either: %w", name, err)
-		default:
-			t.Say(Step{Action: "verify", Object: name, Note: "did not answer before, and does not now: " + err.Error()})
-		}
-	}
-	if lines := logs.complaints(addresses); len(lines) > 0 {
-		return fmt.Errorf("nginx's error log has a new complaint: %s", lines[0])
-	}
-	return nil
-}
-
-// mends says whether a fix was meant to make a hand-off work.
-func (t *Transaction) mends(at place) bool {
-	return slices.ContainsFunc(t.Plan.Applied, func(a Applied) bool {
-		return a.Finding.Severity == lint.Error && slices.Contains(a.handoffs, at)
-	})
-}
-
-// takeBack restores files and sockets, and reloads what was reloaded.
-func (t *Transaction) takeBack(ctx context.Context, cause error) error {
-	t.Say(Step{Action: "fail", Object: "the run", Error: cause.Error()})
-	t.run.State, t.run.Outcome = statePrepared, "failed: "+cause.Error()
-	err := t.Journal.takeBack(t.run, false)
-	if err == nil {
-		for _, c := range t.Plan.Changes {
-			t.Say(Step{Action: "restore", Object: c.Name})
-		}
-	}
-	if err == nil {
-		err = t.reloadBack(ctx)
-	}
-	if err == nil {
-		return &RolledBackError{Cause: cause}
-	}
-	return &StuckError{Cause: cause, Rollback: err, Commands: t.byHand()}
-}
-
-// reloadBack makes the daemons run with the old files again, and asks the hand-offs that worked
-// before.
-func (t *Transaction) reloadBack(ctx context.Context) error {
-	for _, r := range t.reloaded {
-		now, err := r.daemon.running()
-		switch {
-		case err == nil && now == nil && r.before != nil:
-			limited, cancel := context.WithTimeout(ctx, reloadTimeout+r.daemon.Grace)
-			err = r.daemon.revive(limited, r.before)
-			cancel()
-			t.Say(Step{Action: "start", Object: r.daemon.Name(), Note: "it had ended at its reload"})
-		case r.before == nil && r.daemon.ReloadCommand == "":
-			continue // it did not run before either
-		default:
-			err = r.daemon.reload(ctx)
-			t.Say(Step{Action: "reload", Object: r.daemon.Name()})
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if len(t.reloaded) == 0 {
-		return nil
-	}
-	healthy := slices.DeleteFunc(slices.Clone(t.watched), func(at place) bool {
-		was, asked := t.before[at]
-		return !asked || was != nil
-	})
-	for _, err := range answers(ctx, t.Plan.Before.Stacks, healthy, startTime) {
-		if err != nil {
-			return fmt.Errorf("a hand-off that answered before does not now: %w", err)
-		}
-	}
-	return nil
-}
-
-// byHand are the commands that finish a rollback.
-func (t *Transaction) byHand() []string {
-	var out []string
-	for _, f := range t.run.Files {
-		if f.Created {
-			out = append(out, "rm -f "+quote(f.Path))
-			continue
-		}
-		out = append(out, fmt.Sprintf("cat %s > %s", quote(filepath.Join(t.Journal.runDir(t.run.ID), f.Backup)), quote(f.Path)))
-	}
-	for _, s := range t.run.Sockets {
-		out = append(out, fmt.Sprintf("chown %d:%d %s && chmod %04o %s", s.OldUID, s.OldGID, quote(s.Path), s.OldMode, quote(s.Path)))
-	}
-	for _, r := range t.reloaded {
-		out = append(out, r.daemon.ReloadByHand())
-	}
-	return out
-}
-
-// quote makes one word of a path for a shell.
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -9,11 +9,13 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"fpmlint/lint"
 	"fpmlint/lint/address"
 	"fpmlint/lint/fastcgi"
 	"fpmlint/lint/host"
@@ -182,4 +184,82 @@ func (w logWatch) complaints(addresses []string) []string {
 		}
 	}
 	return out
+}
+
+// verify asks the hand-offs that were touched. One that answered before has to answer, and one that
+// was broken too, since it is what the fix is for.
+func (t *Transaction) verify(ctx context.Context) error {
+	if !t.Probe {
+		return nil
+	}
+	wait := startTime
+	for _, r := range t.reloaded {
+		wait = max(wait, startTime+r.daemon.Grace)
+	}
+	logs := watchLogs(t.daemons)
+	after := answers(ctx, t.Plan.After.Stacks, t.watched, wait)
+	var addresses []string
+	stopped := map[string]string{} // asked for each main file once
+	for _, at := range t.watched {
+		err, asked := after[at]
+		if !asked {
+			continue
+		}
+		s := t.Plan.After.Stacks[at.stack]
+		h := s.Handoffs[at.handoff]
+		name := fmt.Sprintf("%s (%s)", h.Pass.Arg(0), strings.Join(h.Scope.ServerNames(), ", "))
+		was, askedBefore := t.before[at]
+		switch {
+		case err == nil:
+			t.Say(Step{Action: "verify", Object: name})
+			for _, b := range h.Backends {
+				addresses = append(addresses, b.Address.String())
+			}
+		case askedBefore && was == nil:
+			return fmt.Errorf("the hand-off %s answered before and does not now: %w", name, err)
+		case t.stopped(s, h, stopped) != "":
+			why := t.stopped(s, h, stopped)
+			t.todo(why)
+			t.Say(Step{Action: "verify", Object: name, Note: "not possible: " + why})
+		case t.mends(at):
+			return fmt.Errorf("the hand-off %s does not answer with the fix either: %w", name, err)
+		default:
+			t.Say(Step{Action: "verify", Object: name, Note: "did not answer before, and does not now: " + err.Error()})
+		}
+	}
+	if lines := logs.complaints(addresses); len(lines) > 0 {
+		return fmt.Errorf("nginx's error log has a new complaint: %s", lines[0])
+	}
+	return nil
+}
+
+// stopped says that a hand-off cannot answer because the PHP-FPM of its pool does not run, "" where
+// that is not so. What was found out is kept by main file.
+func (t *Transaction) stopped(s *stack.Stack, h *stack.Handoff, known map[string]string) string {
+	for _, b := range h.Backends {
+		for _, m := range b.Pools {
+			master := m.Pool.Master
+			why, have := known[master.Conf.Disk]
+			if !have {
+				d, err := t.fpmDaemon(s, master)
+				if err == nil && d != nil && d.ReloadCommand == "" {
+					if p, err := d.running(); err == nil && p == nil {
+						why = d.toStart()
+					}
+				}
+				known[master.Conf.Disk] = why
+			}
+			if why != "" {
+				return why
+			}
+		}
+	}
+	return ""
+}
+
+// mends says whether a fix was meant to make a hand-off work.
+func (t *Transaction) mends(at place) bool {
+	return slices.ContainsFunc(t.Plan.Applied, func(a Applied) bool {
+		return a.Finding.Severity == lint.Error && slices.Contains(a.handoffs, at)
+	})
 }

@@ -68,7 +68,7 @@ func (a *applier) apply() error {
 		Reload: a.run.c.Bool("reload"), Probe: a.run.c.Bool("probe"), Say: a.run.tellStep,
 	}
 	err := t.Run(a.run.c.Context)
-	a.run.run = t.ID()
+	a.run.run, a.run.todo = t.ID(), t.Todo
 	if err == nil && t.Reload {
 		return a.run.plan.Relint(a.run.c.Context)
 	}

@@ -71,6 +71,8 @@ type fixRun struct {
 	steps []fix.Step
 	// run is the run's name and stateDir where it is kept, for rollback.
 	run, stateDir string
+	// todo is what the run leaves to be done by hand.
+	todo []string
 }
 
 func runFix(c *cli.Context) error {
@@ -326,7 +328,7 @@ func (f *fixRun) confirm() (bool, error) {
 	var answer string
 	select {
 	case answer = <-answered:
-	case <-f.c.Context.Done(): // Ctrl-C
+	case <-f.c.Done(): // Ctrl-C
 		fmt.Fprintln(f.c.App.ErrWriter) //nolint:errcheck // it only ends the question's line
 	}
 	return strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes"), nil
@@ -373,10 +375,13 @@ func (f *fixRun) end(outcome string, err error) error {
 			}
 		}
 	}
+	for _, what := range f.todo {
+		f.say("to do: %s", what)
+	}
 	if err := f.print(outcome, err); err != nil {
 		return err
 	}
-	if len(remaining) > 0 {
+	if len(remaining)+len(f.todo) > 0 {
 		return exitError(exitFindings)
 	}
 	return nil
@@ -430,7 +435,8 @@ func (f *fixRun) print(outcome string, failure error) error {
 		Files     []file       `json:"files"`
 		Steps     []fix.Step   `json:"steps"`
 		Remaining []fixFinding `json:"remaining"`
-	}{Version: 1, Outcome: outcome, Run: f.run, Applied: []fixFinding{}, Files: []file{}, Steps: append([]fix.Step{}, f.steps...), Remaining: []fixFinding{}}
+		Todo      []string     `json:"todo"`
+	}{Version: 1, Outcome: outcome, Run: f.run, Applied: []fixFinding{}, Files: []file{}, Steps: append([]fix.Step{}, f.steps...), Remaining: []fixFinding{}, Todo: append([]string{}, f.todo...)}
 	if failure != nil {
 		doc.Error = failure.Error()
 	}

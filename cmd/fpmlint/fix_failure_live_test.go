@@ -159,9 +159,9 @@ func TestFixFailsLive(t *testing.T) {
 	}
 }
 
-// TestFixStopped ends a run amid its reload in the ways in which a terminal does, and sees all taken
+// TestFixInterrupted ends a run amid its reload in the ways in which a terminal does, and sees all taken
 // back; a reader that goes away does not end it.
-func TestFixStopped(t *testing.T) {
+func TestFixInterrupted(t *testing.T) {
 	for name, signal := range map[string]syscall.Signal{"Ctrl-C": syscall.SIGINT, "a lost connection": syscall.SIGHUP, "a shutdown": syscall.SIGTERM} {
 		t.Run(name, func(t *testing.T) {
 			s := live.Start(t, mismatch())

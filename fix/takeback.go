@@ -1,0 +1,86 @@
+//go:build unix
+
+package fix
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// takeBack restores files and sockets, and reloads what was reloaded.
+func (t *Transaction) takeBack(ctx context.Context, cause error) error {
+	t.Say(Step{Action: "fail", Object: "the run", Error: cause.Error()})
+	t.run.State, t.run.Outcome = statePrepared, "failed: "+cause.Error()
+	err := t.Journal.takeBack(t.run, false)
+	if err == nil {
+		for _, c := range t.Plan.Changes {
+			t.Say(Step{Action: "restore", Object: c.Name})
+		}
+	}
+	if err == nil {
+		err = t.reloadBack(ctx)
+	}
+	if err == nil {
+		return &RolledBackError{Cause: cause}
+	}
+	return &StuckError{Cause: cause, Rollback: err, Commands: t.byHand()}
+}
+
+// reloadBack makes the daemons run with the old files again, and asks the hand-offs that worked
+// before.
+func (t *Transaction) reloadBack(ctx context.Context) error {
+	for _, r := range t.reloaded {
+		now, err := r.daemon.running()
+		switch {
+		case err == nil && now == nil && r.before != nil:
+			limited, cancel := context.WithTimeout(ctx, reloadTimeout+r.daemon.Grace)
+			err = r.daemon.revive(limited, r.before)
+			cancel()
+			t.Say(Step{Action: "start", Object: r.daemon.Name(), Note: "it had ended at its reload"})
+		default:
+			err = r.daemon.reload(ctx)
+			t.Say(Step{Action: "reload", Object: r.daemon.Name()})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(t.reloaded) == 0 {
+		return nil
+	}
+	healthy := slices.DeleteFunc(slices.Clone(t.watched), func(at place) bool {
+		was, asked := t.before[at]
+		return !asked || was != nil
+	})
+	for _, err := range answers(ctx, t.Plan.Before.Stacks, healthy, startTime) {
+		if err != nil {
+			return fmt.Errorf("a hand-off that answered before does not now: %w", err)
+		}
+	}
+	return nil
+}
+
+// byHand are the commands that finish a rollback.
+func (t *Transaction) byHand() []string {
+	var out []string
+	for _, f := range t.run.Files {
+		if f.Created {
+			out = append(out, "rm -f "+quote(f.Path))
+			continue
+		}
+		out = append(out, fmt.Sprintf("cat %s > %s", quote(filepath.Join(t.Journal.runDir(t.run.ID), f.Backup)), quote(f.Path)))
+	}
+	for _, s := range t.run.Sockets {
+		out = append(out, fmt.Sprintf("chown %d:%d %s && chmod %04o %s", s.OldUID, s.OldGID, quote(s.Path), s.OldMode, quote(s.Path)))
+	}
+	for _, r := range t.reloaded {
+		out = append(out, r.daemon.ReloadByHand())
+	}
+	return out
+}
+
+// quote makes one word of a path for a shell.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
