@@ -25,12 +25,12 @@ var AdminAjaxShared = lint.Rule{
 
 func checkAdminAjaxShared(p *lint.Pass) {
 	const ajax, public = "/wp-admin/admin-ajax.php", "/index.php"
-	patterns := matchers{}
+	patterns := &matchers{}
 	byScope := map[*nginx.Scope]*stack.Handoff{}
 	for _, h := range p.Stack.Handoffs {
 		byScope[h.Scope] = h
 	}
-	apps := applications{stack: p.Stack, patterns: matchers{}}
+	apps := applications{stack: p.Stack, patterns: &matchers{}}
 	judged := map[*nginx.Scope]bool{}
 	first := map[string]source.Span{} // by pool: all its sites make one finding
 	for _, h := range p.Stack.Handoffs {

@@ -11,7 +11,7 @@ import (
 type applications struct {
 	stack    *stack.Stack
 	names    map[*nginx.Scope]string
-	patterns matchers
+	patterns *matchers
 }
 
 // signs are parts of paths that only one application has. All of them send large headers: cookies

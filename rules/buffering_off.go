@@ -23,7 +23,7 @@ var BufferingOff = lint.Rule{
 }
 
 func checkBufferingOff(p *lint.Pass) {
-	patterns := matchers{}
+	patterns := &matchers{}
 	for _, h := range p.Stack.Handoffs {
 		v := h.Scope.Effective("fastcgi_buffering")
 		if v.IsDefault || !strings.EqualFold(v.Text, "off") || !h.PHP || h.Probe || !origin(h, v) && !servesPages(patterns, h) {
@@ -47,7 +47,7 @@ func checkBufferingOff(p *lint.Pass) {
 
 // servesPages says whether a hand-off's location takes a site's pages at large: a location for a
 // few paths of their own may well stream.
-func servesPages(patterns matchers, h *stack.Handoff) bool {
+func servesPages(patterns *matchers, h *stack.Handoff) bool {
 	location := locationOf(h)
 	if location == nil || location.Statement == nil {
 		return false

@@ -37,7 +37,7 @@ func checkErrorPageLoop(p *lint.Pass) {
 		known bool
 	}
 	pages, perServer := map[page]served{}, map[*nginx.Scope]int{}
-	patterns := matchers{}
+	patterns := &matchers{}
 	byScope := map[*nginx.Scope]*stack.Handoff{}
 	for _, h := range p.Stack.Handoffs {
 		byScope[h.Scope] = h
@@ -95,7 +95,7 @@ func gatewayPage(d *nginx.Statement) (code, uri string) {
 	return code, uri
 }
 
-func (m matchers) pageLocation(server *nginx.Scope, uri string) (location *nginx.Scope, known bool) {
+func (m *matchers) pageLocation(server *nginx.Scope, uri string) (location *nginx.Scope, known bool) {
 	name, named := strings.CutPrefix(uri, "@")
 	if !named {
 		return m.locationFor(server, uri)

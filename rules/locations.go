@@ -3,6 +3,9 @@ package rules
 import (
 	"regexp"
 	"strings"
+	"time"
+
+	"github.com/dlclark/regexp2"
 
 	"fpmlint/lint/nginx"
 )
@@ -28,37 +31,79 @@ func readLocation(s *nginx.Scope) (modifier, pattern string) {
 	return "", args[0]
 }
 
-// matcher says whether a location's pattern matches a path. Patterns that only PCRE understands are
-// not known.
+// matcher says whether a location's pattern matches a path. Patterns that PCRE alone understands,
+// or that take too long, are not known.
 type matcher func(uri string) (yes, known bool)
 
-func newMatcher(modifier, pattern string) matcher {
+// matchers are those of the locations that were asked for so far: thousands of sites have the same
+// few patterns.
+type matchers struct {
+	have map[[2]string]matcher
+	// slow counts the patterns that were given up.
+	slow int
+}
+
+func (m *matchers) of(s *nginx.Scope) matcher {
+	modifier, pattern := readLocation(s)
+	key := [2]string{modifier, pattern}
+	if have := m.have[key]; have != nil {
+		return have
+	}
+	if m.have == nil {
+		m.have = map[[2]string]matcher{}
+	}
+	m.have[key] = m.compile(modifier, pattern)
+	return m.have[key]
+}
+
+func (m *matchers) compile(modifier, pattern string) matcher {
 	switch modifier {
 	case "=":
 		return func(uri string) (yes, known bool) { return uri == pattern, true }
 	case "@":
 		return func(string) (yes, known bool) { return false, true }
-	case "~", "~*":
-		if modifier == "~*" {
-			pattern = "(?i)" + pattern
-		}
-		re, err := regexp.Compile(pattern)
-		return func(uri string) (yes, known bool) { return err == nil && re.MatchString(uri), err == nil }
+	case "~":
+		return m.regex(pattern)
+	case "~*":
+		return m.regex("(?i)" + pattern)
 	default:
 		return func(uri string) (yes, known bool) { return strings.HasPrefix(uri, pattern), true }
 	}
 }
 
-// matchers are those of the patterns that were asked for so far: many sites have the same.
-type matchers map[[2]string]matcher
+const (
+	// maxPattern bounds a pattern for the engine that goes back, in bytes; nginx reads words of 4 KiB.
+	maxPattern = 4096
+	// patternTime bounds one match, maxSlow how many patterns may take that long.
+	patternTime = 20 * time.Millisecond
+	maxSlow     = 5
+)
 
-func (m matchers) of(s *nginx.Scope) matcher {
-	modifier, pattern := readLocation(s)
-	key := [2]string{modifier, pattern}
-	if m[key] == nil {
-		m[key] = newMatcher(modifier, pattern)
+// regex matches in linear time where it can. Patterns with look-around and the like, such as
+// /\.(?!well-known), need an engine that goes back, which is given little time.
+func (m *matchers) regex(pattern string) matcher {
+	if re, err := regexp.Compile(pattern); err == nil {
+		return func(uri string) (yes, known bool) { return re.MatchString(uri), true }
 	}
-	return m[key]
+	unknown := func(string) (yes, known bool) { return false, false }
+	if len(pattern) > maxPattern {
+		return unknown
+	}
+	re, err := regexp2.Compile(pattern, regexp2.None)
+	if err != nil {
+		return unknown
+	}
+	re.MatchTimeout = patternTime
+	return func(uri string) (yes, known bool) {
+		if m.slow >= maxSlow {
+			return false, false
+		}
+		yes, err := re.MatchString(uri)
+		if err != nil {
+			m.slow++
+		}
+		return yes, err == nil
+	}
 }
 
 // isRegex says whether a location is given by a regular expression.
@@ -69,7 +114,7 @@ func isRegex(s *nginx.Scope) bool {
 
 // locationFor finds the location below a level that serves a path, the level itself where none
 // does (ngx_http_core_find_location). known is false where a pattern could not be judged.
-func (m matchers) locationFor(level *nginx.Scope, uri string) (found *nginx.Scope, known bool) {
+func (m *matchers) locationFor(level *nginx.Scope, uri string) (found *nginx.Scope, known bool) {
 	var longest *nginx.Scope
 	var regexes []*nginx.Scope
 	for _, c := range level.Children {

@@ -24,6 +24,7 @@ location ^~ /static/ { return 200 "^~ /static/"; }
 location /static/deep/ { return 200 "/static/deep/"; }
 location /app { return 200 "/app"; location /app/in { return 200 "/app/in"; } location ~ \.inc$ { return 200 "include"; } location = /app/one.php { return 200 "= /app/one.php"; } }
 location ^~ /fixed { return 200 "^~ /fixed"; location ~ \.php$ { return 200 "in /fixed"; } }
+location ~ /\.(?!well-known/|\.) { return 200 "hidden"; }
 location ~ \.php$ { return 200 "php"; location ~ ^/wp-admin/ { return 200 "in php"; } }
 location ~* \.JPG$ { return 200 "picture"; }
 location ~ ^/app/.*\.jpg$ { return 200 "never"; }
@@ -78,10 +79,10 @@ func TestLocationsAgainstNginx(t *testing.T) {
 			server = s
 		}
 	}
-	patterns := matchers{}
+	patterns := &matchers{}
 	for _, uri := range []string{
 		"/", "/x", "/exact.php", "/exact.php5", "/static/a.php", "/static/deep/a.php", "/static/deep/a.txt", "/app", "/app.inc", "/app/in.inc", "/app/in/x.inc", "/app/in/x",
-		"/app/one.php", "/app/two.php", "/fixed", "/fixed/a.php", "/fixed/a.jpg", "/wp-admin/a.php", "/index.php", "/index.PHP", "/app/a.jpg", "/a.jpg", "/named",
+		"/app/one.php", "/app/two.php", "/fixed", "/fixed/a.php", "/fixed/a.jpg", "/wp-admin/a.php", "/index.php", "/index.PHP", "/app/a.jpg", "/a.jpg", "/named", "/.env", "/a/.git/x.php", "/.well-known/a.php", "/x..php",
 	} {
 		resp, err := client.Get("http://x" + uri)
 		if err != nil {
@@ -93,5 +94,22 @@ func TestLocationsAgainstNginx(t *testing.T) {
 		if want, got := string(body), found.Find("return").Arg(1); !known || got != want {
 			t.Errorf("%s: nginx serves it with %q, here it is %q", uri, want, strings.TrimSpace(got))
 		}
+	}
+}
+
+// TestSlowPatterns gives up patterns that could hold the engine for ever.
+func TestSlowPatterns(t *testing.T) {
+	m := &matchers{}
+	hostile := strings.Repeat("a", 64)
+	for range 3 * maxSlow {
+		if _, known := m.regex("(?!x)^(([a-z])+.)+[A-Z]([a-z])+$")(hostile); known {
+			t.Fatal("the pattern was judged")
+		}
+	}
+	if m.slow != maxSlow {
+		t.Errorf("%d patterns were tried, want %d", m.slow, maxSlow)
+	}
+	if _, known := m.regex("(?!" + strings.Repeat("a", maxPattern) + ")")("/"); known {
+		t.Error("a pattern longer than nginx reads was judged")
 	}
 }

@@ -33,7 +33,7 @@ const (
 )
 
 func checkLowHeaderBuffer(p *lint.Pass) {
-	apps := applications{stack: p.Stack, patterns: matchers{}}
+	apps := applications{stack: p.Stack, patterns: &matchers{}}
 	var unset groups[*nginx.Scope]            // one finding for each site, and one for all that nothing is known of
 	fixes := map[*nginx.Statement]*lint.Fix{} // of sizes that are set, perhaps for thousands of hand-offs
 	for _, h := range slices.Concat(p.Stack.Handoffs, p.Stack.Proxied) {

@@ -29,7 +29,7 @@ var LowReadTimeout = lint.Rule{
 }
 
 func checkLowReadTimeout(p *lint.Pass) {
-	apps := applications{stack: p.Stack, patterns: matchers{}}
+	apps := applications{stack: p.Stack, patterns: &matchers{}}
 	for _, h := range slices.Concat(p.Stack.Handoffs, p.Stack.Proxied) {
 		name := h.Module() + "_read_timeout"
 		v := h.Scope.Effective(name)

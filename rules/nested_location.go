@@ -27,7 +27,7 @@ var NestedLocation = lint.Rule{
 }
 
 func checkNestedLocation(p *lint.Pass) {
-	patterns := matchers{}
+	patterns := &matchers{}
 	for _, h := range p.Stack.Handoffs {
 		if !h.PHP || h.Scope.Kind != "location" {
 			continue
@@ -63,7 +63,7 @@ func checkNestedLocation(p *lint.Pass) {
 var onlyScripts = regexp.MustCompile(`\\\.(php|\(php[|)]|\(\?:php[|)]).*\$$`)
 
 // scriptIn is the path of a script that both locations match, "" where none is found.
-func (m matchers) scriptIn(outer, inner *nginx.Scope) (uri string, known bool) {
+func (m *matchers) scriptIn(outer, inner *nginx.Scope) (uri string, known bool) {
 	_, pattern := readLocation(inner)
 	known = true
 	samples := []string{"/index.php", "/admin/index.php", "/wp-admin/index.php", "/wp-login.php", "/admin.php", "/a/b.php", "/uploads/a.php", "/wp-content/uploads/a.php", "/api/index.php"}

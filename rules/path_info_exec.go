@@ -31,7 +31,7 @@ var PathInfoExec = lint.Rule{
 const trick = "/uploads/photo.jpg/x.php"
 
 func checkPathInfoExec(p *lint.Pass) {
-	patterns := matchers{}
+	patterns := &matchers{}
 	var guarded groups[*fpm.Pool] // the hand-offs to pools that run scripts alone
 	for _, h := range p.Stack.Handoffs {
 		if !h.PHP || h.Probe || !reachesAny(patterns, h) {
@@ -78,7 +78,7 @@ func checkPathInfoExec(p *lint.Pass) {
 }
 
 // reachesAny says whether a hand-off takes the path of any script without asking for the file.
-func reachesAny(patterns matchers, h *stack.Handoff) bool {
+func reachesAny(patterns *matchers, h *stack.Handoff) bool {
 	location := locationOf(h)
 	if location == nil || !isRegex(location) {
 		return false
@@ -154,7 +154,7 @@ func mapsPaths(pool *fpm.Pool) bool {
 
 // tryFilesFix asks for the file before the hand-off, where nginx looks for it in the same place as
 // PHP does.
-func tryFilesFix(patterns matchers, s *stack.Stack, h *stack.Handoff) *lint.Fix {
+func tryFilesFix(patterns *matchers, s *stack.Stack, h *stack.Handoff) *lint.Fix {
 	list, _ := h.Scope.EffectiveList("fastcgi_param")
 	switch lastParam(list, "SCRIPT_FILENAME").Arg(1) {
 	case "$document_root$fastcgi_script_name", "$document_root/$fastcgi_script_name", "$realpath_root$fastcgi_script_name", "$request_filename":
