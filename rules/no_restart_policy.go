@@ -33,7 +33,7 @@ func checkNoRestartPolicy(p *lint.Pass) {
 			continue
 		}
 		p.Report(lint.Finding{
-			Message: fmt.Sprintf("%s has no Restart=: a PHP-FPM that is killed or fails to reload stays down, and every request is answered with 502", service.Name),
+			Message: fmt.Sprintf("%s has no Restart=: a PHP-FPM that is killed or crashes stays down, and every request is answered with 502", service.Name),
 			Help: fmt.Sprintf("run systemctl edit %s and enter [Service], Restart=on-failure and RestartSec=2s on lines of their own",
 				strings.TrimSuffix(service.Name, ".service")),
 			Span: service.At,

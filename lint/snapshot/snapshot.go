@@ -32,7 +32,8 @@ type Manifest struct {
 	Host string    `json:"host"`
 	Time time.Time `json:"time"`
 	Tool string    `json:"tool"`
-	// Masked are the lines in which a value was replaced by Mask.
+	// Masked are the lines in which a value was replaced. Comments are left out of every file and
+	// not listed.
 	Masked []Masked `json:"masked"`
 	// LeftOut are files that linting looked at and that are not in the snapshot, or empty there.
 	LeftOut []LeftOut `json:"leftOut"`
@@ -140,8 +141,6 @@ func collect(s *stack.Stack, rec *source.Recording, m *Manifest) map[string]file
 			var data []byte
 			var reason string
 			switch {
-			case keyBlock.Match(seen.Data):
-				reason = "it holds a private key"
 			case bytes.IndexByte(seen.Data, 0) >= 0:
 				reason = "it is not a text"
 			case nginxFiles[p]:
@@ -157,6 +156,14 @@ func collect(s *stack.Stack, rec *source.Recording, m *Manifest) map[string]file
 				if data, reason = reduce(p, seen.Data); volatile && reason != "" {
 					continue
 				}
+				if strings.HasSuffix(p, ".service") || strings.Contains(p, ".service.d/") {
+					mask = newMasker(source.NewFile(p, data))
+					mask.text(0, len(data))
+					data = mask.result()
+				}
+			}
+			if keyBlock.Match(seen.Data) && (data == nil || keyBlock.Match(data)) {
+				data, reason = nil, "it holds a private key"
 			}
 			out[p] = file{mode: seen.Mode, data: data}
 			if reason != "" {
