@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"path"
 	"strconv"
 	"strings"
 
@@ -83,7 +84,8 @@ func mayConnect(st *stack.Stack, w worker, s *socket) (access, string) {
 	if w.user == "root" {
 		return allowed, ""
 	}
-	if s.bits&write != 0 {
+	others := s.bits&write != 0
+	if others && (s.hasACL() || s.bits>>3&write != 0 && s.bits>>6&write != 0) {
 		return allowed, ""
 	}
 	if s.hasACL() {
@@ -99,6 +101,9 @@ func mayConnect(st *stack.Stack, w worker, s *socket) (access, string) {
 		owner = "root"
 	}
 	if same, known := sameUser(st, w, owner); !known {
+		if others {
+			return allowed, "" // unless it is the owner, of whom such modes are hardly meant to ask more
+		}
 		return undecided, fmt.Sprintf("whether %s on the one side is %s on the other is not known: give both roots their etc/passwd", w.user, owner)
 	} else if same {
 		if s.bits>>6&write != 0 {
@@ -108,6 +113,12 @@ func mayConnect(st *stack.Stack, w worker, s *socket) (access, string) {
 	}
 	if s.group.IsDefault {
 		group = primaryGroup(st.FPMHost, owner, s.owner.IsDefault)
+	}
+	if others {
+		if in, known := inGroup(st, w, group); in && known && s.bits>>3&write == 0 {
+			return denied, fmt.Sprintf("mode %s gives the group %s no write permission, and the group's bits count for %s", s.mode.Text, group, w.user)
+		}
+		return allowed, ""
 	}
 	if s.bits>>3&write == 0 {
 		return denied, fmt.Sprintf("mode %s gives write permission to the owner %s only", s.mode.Text, owner)
@@ -122,6 +133,28 @@ func mayConnect(st *stack.Stack, w worker, s *socket) (access, string) {
 		return allowed, ""
 	}
 	return denied, fmt.Sprintf("the socket is %s:%s mode %s, and %s is neither its owner nor in its group", owner, group, modeText(s), w.user)
+}
+
+// closedDirectory is the directory on a socket's path, as it is now, that nginx's user may not
+// search; "" where there is none, or where that cannot be told.
+func closedDirectory(st *stack.Stack, w worker, socket string) (dir, why string) {
+	const search = 01
+	e := st.FPMHost.Evidence
+	if e == nil || st.Split || w.user == "root" {
+		return "", ""
+	}
+	uid, gids, ok := w.host.GroupsOf(w.user, w.group)
+	if !ok {
+		return "", ""
+	}
+	for dir := path.Dir(socket); ; dir = path.Dir(dir) {
+		if why, _ := denies(e.Paths, dir, uid, gids, search); why != "" {
+			return dir, why
+		}
+		if dir == "/" || dir == "." {
+			return "", ""
+		}
+	}
 }
 
 func modeText(s *socket) string {

@@ -54,6 +54,19 @@ func checkSocketAccess(p *lint.Pass, h *stack.Handoff, b *stack.Backend, m stack
 	switch verdict {
 	case undecided:
 		p.Skip("%s", why)
+	case allowed:
+		dir, why := closedDirectory(p.Stack, w, b.Address.Path)
+		if dir == "" {
+			return
+		}
+		_, listen, _ := m.Pool.Listen()
+		p.Report(lint.Finding{
+			Message:  fmt.Sprintf("nginx's user %s may not come to %s of %s: %s", w.user, b.Address, poolName(m.Pool), why),
+			Help:     fmt.Sprintf("run chmod o+x %s, and set the mode where the directory is made at boot, such as tmpfiles.d or RuntimeDirectoryMode", dir),
+			Span:     listen.Span,
+			Handoffs: []*stack.Handoff{h},
+			Related:  []source.Related{{Span: h.Pass.Span(), Message: "nginx connects from here"}},
+		})
 	case denied:
 		_, listen, _ := m.Pool.Listen()
 		f := lint.Finding{
