@@ -119,7 +119,8 @@ func withhold(f *Finding, s *stack.Stack, doubts map[*source.File]string) {
 }
 
 // merge makes one finding of those with the same place and message: a snippet that three sites
-// include is one line to mend, and three hand-offs that it breaks.
+// include is one line to mend, and three hand-offs that it breaks. Where they are mended in different
+// ways, there is no fix.
 func merge(findings []Finding) []Finding {
 	type key struct {
 		span    source.Span
@@ -127,6 +128,7 @@ func merge(findings []Finding) []Finding {
 	}
 	type merged struct {
 		index    int
+		disputed bool // two of them have different fixes
 		handoffs map[*stack.Handoff]bool
 		related  map[source.Related]bool
 	}
@@ -147,8 +149,11 @@ func merge(findings []Finding) []Finding {
 		have.Severity = max(have.Severity, f.Severity)
 		have.Handoffs = appendNew(have.Handoffs, f.Handoffs, m.handoffs)
 		have.Related = appendNew(have.Related, f.Related, m.related)
-		if have.Fix == nil {
+		switch {
+		case have.Fix == nil && !m.disputed:
 			have.Fix = f.Fix
+		case f.Fix != nil && have.Fix != f.Fix && have.Fix != nil && !slices.Equal(have.Fix.Edits, f.Fix.Edits):
+			have.Fix, m.disputed = nil, true
 		}
 	}
 	return out

@@ -6,11 +6,20 @@ import (
 )
 
 // jointFix makes one fix of the fixes of several hand-offs that share a finding. All must have one,
-// and an edit of a snippet that several sites include counts once.
+// and an edit of a snippet that several sites include counts once. Where two of them need different
+// edits at one place of a snippet, there is none.
 type jointFix struct {
 	fix     lint.Fix
 	have    map[source.Edit]bool
+	at      map[beginning]int // the fix, by its number, that edits there
+	count   int
 	missing bool
+}
+
+// beginning is where an edit begins.
+type beginning struct {
+	file  *source.File
+	start int
 }
 
 func (j *jointFix) add(f *lint.Fix) {
@@ -19,15 +28,22 @@ func (j *jointFix) add(f *lint.Fix) {
 		return
 	}
 	if j.have == nil {
-		j.have = map[source.Edit]bool{}
+		j.have, j.at = map[source.Edit]bool{}, map[beginning]int{}
 		j.fix = lint.Fix{Safe: true, Description: f.Description}
 	}
 	j.fix.Safe = j.fix.Safe && f.Safe
+	j.count++
 	for _, e := range f.Edits {
-		if !j.have[e] {
-			j.have[e] = true
-			j.fix.Edits = append(j.fix.Edits, e)
+		if j.have[e] {
+			continue
 		}
+		at := beginning{e.Span.File, e.Span.Start}
+		if by, taken := j.at[at]; taken && by != j.count {
+			j.missing = true
+			return
+		}
+		j.at[at], j.have[e] = j.count, true
+		j.fix.Edits = append(j.fix.Edits, e)
 	}
 }
 
