@@ -153,12 +153,19 @@ func (do calls) replace(name, temp string, data []byte, m metadata, times bool) 
 	return do.rename(temp, name)
 }
 
-// createAt makes a new file at once, and fails where there is one. temp is as for replace.
-func (do calls) createAt(name, temp string, data []byte) error {
-	if err := do.create(temp, data, 0o644); err != nil {
+// createAt makes a new file at once, with the owner, mode and attributes of another, and fails
+// where there is one. temp is as for replace.
+func (do calls) createAt(name, temp, like string, data []byte) error {
+	m, err := readMetadata(like)
+	if err != nil {
 		return err
 	}
-	err := do("link", name, func() error { return os.Link(temp, name) })
+	if err := do.create(temp, data, 0o600); err != nil {
+		return err
+	}
+	if err = do.dress(temp, m, false); err == nil {
+		err = do("link", name, func() error { return os.Link(temp, name) })
+	}
 	return errors.Join(err, do.remove(temp), do.syncDir(filepath.Dir(name)))
 }
 

@@ -93,7 +93,7 @@ var sample = []struct{ name, old, new string }{
 func samplePlan(dir string) *Plan {
 	p := &Plan{Before: &lint.Result{}, After: &lint.Result{}}
 	for _, f := range sample {
-		p.Changes = append(p.Changes, Change{Path: filepath.Join(dir, f.name), Name: f.name, Old: []byte(f.old), New: []byte(f.new), Created: f.old == ""})
+		p.Changes = append(p.Changes, Change{Path: filepath.Join(dir, f.name), Name: f.name, Old: []byte(f.old), New: []byte(f.new), Created: f.old == "", Like: filepath.Join(dir, sample[0].name)})
 	}
 	return p
 }

@@ -83,8 +83,10 @@ type Change struct {
 	Name string
 	// Old is what the plan was made from, New what the file shall hold.
 	Old, New []byte
-	// Created says that the file is new.
+	// Created says that the file is new, Like is the file on disk whose owner, mode and attributes
+	// it gets.
 	Created bool
+	Like    string
 }
 
 // ErrNotOnDisk says that a fix was asked for what lies in no file: a snapshot, a dump, standard input.
@@ -327,7 +329,7 @@ func (r *round) apply(changes map[string]*Change, overlay source.Overlay) {
 		overlay[name] = changes[name].New
 	}
 	for name, n := range r.fresh {
-		changes[name] = &Change{Path: name, Name: diffName(&source.File{Path: n.Path, Display: n.Root.Display(n.Path)}), New: n.Data, Created: true}
+		changes[name] = &Change{Path: name, Name: diffName(&source.File{Path: n.Path, Display: n.Root.Display(n.Path)}), New: n.Data, Created: true, Like: n.Like.Disk}
 		overlay[name] = n.Data
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"fpmlint/lint/fpm"
 	"fpmlint/lint/stack"
 )
 
@@ -134,13 +135,10 @@ func (t *Transaction) findDaemons() error {
 		return err
 	}
 	for i, s := range t.Plan.After.Stacks {
-		for _, m := range t.Plan.Before.Stacks[i].Masters {
-			for _, f := range m.Files {
-				if changed[f.Disk] {
-					if err := add(t.fpmDaemon(s, m)); err != nil {
-						return err
-					}
-					break
+		for j, m := range t.Plan.Before.Stacks[i].Masters {
+			if readsAny(m, changed) || readsAny(s.Masters[j], changed) { // a pool that comes is in the latter only
+				if err := add(t.fpmDaemon(s, m)); err != nil {
+					return err
 				}
 			}
 		}
@@ -168,6 +166,21 @@ func (t *Transaction) findDaemons() error {
 		}
 	}
 	return nil
+}
+
+// readsAny says whether a PHP-FPM reads one of some files, php.ini's among them.
+func readsAny(m *fpm.Master, changed map[string]bool) bool {
+	for _, f := range m.Files {
+		if changed[f.Disk] {
+			return true
+		}
+	}
+	for _, name := range m.INIFiles() {
+		if real, err := m.Root.Resolve(name); err == nil && changed[filepath.Join(m.Root.Disk(), real)] {
+			return true
+		}
+	}
+	return false
 }
 
 // check tests the configurations as they stand and as they would be.
@@ -293,7 +306,7 @@ func (t *Transaction) write(i int, c Change) error {
 	}
 	do := t.Journal.do
 	if f.Created {
-		return do.createAt(f.Path, f.Temp, c.New)
+		return do.createAt(f.Path, f.Temp, c.Like, c.New)
 	}
 	if f.InPlace {
 		// The journal must know both contents to tell an overwrite that was cut short.
@@ -336,25 +349,22 @@ func (t *Transaction) reload(ctx context.Context) error {
 }
 
 // spare says why a PHP-FPM is not reloaded: without process_control_timeout a reload cuts running
-// requests off, and only a hand-off that still fails is worth that. What an aligned socket mends does
-// not fail any more.
+// requests off, and only a hand-off that fails without one is worth that: one to a pool that is new,
+// or that is broken still. What an aligned socket mends does not fail any more.
 func (t *Transaction) spare(ctx context.Context, d *Daemon) string {
 	if d.Kind != kindFPM || d.Grace > 0 || d.ReloadCommand != "" || !t.Probe {
 		return ""
 	}
-	var broken []place
-	for at, err := range t.before {
-		if err == nil {
-			continue
-		}
+	var led []place
+	for _, at := range t.watched {
 		for _, b := range t.Plan.After.Stacks[at.stack].Handoffs[at.handoff].Backends {
 			if slices.ContainsFunc(b.Pools, func(m stack.PoolMatch) bool { return m.Pool.Master.Conf.Disk == d.Conf }) {
-				broken = append(broken, at)
+				led = append(led, at)
 				break
 			}
 		}
 	}
-	for _, err := range answers(ctx, t.Plan.After.Stacks, broken, 0) {
+	for _, err := range answers(ctx, t.Plan.After.Stacks, led, 0) {
 		if err != nil {
 			return ""
 		}

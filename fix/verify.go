@@ -260,6 +260,6 @@ func (t *Transaction) stopped(s *stack.Stack, h *stack.Handoff, known map[string
 // mends says whether a fix was meant to make a hand-off work.
 func (t *Transaction) mends(at place) bool {
 	return slices.ContainsFunc(t.Plan.Applied, func(a Applied) bool {
-		return a.Finding.Severity == lint.Error && slices.Contains(a.handoffs, at)
+		return (a.Finding.Severity == lint.Error || len(a.Finding.Fix.Files) > 0) && slices.Contains(a.handoffs, at)
 	})
 }

@@ -108,6 +108,8 @@ type NewFile struct {
 	// Path is the file's path inside the root; its directory exists.
 	Path string
 	Data []byte
+	// Like is the file whose owner, mode and attributes it gets.
+	Like *source.File
 }
 
 // Skip says that a rule could not judge a stack or a part of it.

@@ -3,12 +3,10 @@ package rules
 import (
 	_ "embed"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
 	"fpmlint/lint"
-	"fpmlint/lint/fpm"
 	"fpmlint/lint/source"
 )
 
@@ -47,7 +45,7 @@ var iniKeys = []struct {
 	{"error_log", []string{""}},
 	{"open_basedir", []string{""}},
 	{"disable_functions", []string{""}},
-	{"realpath_cache_size", []string{"4096k", "4096K"}},
+	{"realpath_cache_size", []string{"4096k"}},
 	{"realpath_cache_ttl", []string{"120"}},
 	{"opcache.enable", []string{"1"}},
 	{"opcache.memory_consumption", []string{"128"}},
@@ -61,33 +59,35 @@ var iniKeys = []struct {
 }
 
 func checkINISettingsLost(p *lint.Pass) {
-	u := p.Stack.Upgrade
-	if u == nil || len(u.From) == 0 {
+	u := newMove(p.Stack)
+	if u == nil || !u.Asked && !u.uses(u.To) {
 		return
 	}
 	old := u.From[0]
-	if !u.Asked && !anyUsed(p, u.To) {
-		return
+	severity := lint.Warning
+	if !u.Asked {
+		severity = u.lostSeverity(u.uses(old))
 	}
 	for _, key := range iniKeys {
 		was, ok := old.IniSetting(key.name)
-		if !ok || was.Unknown != "" || slices.Contains(key.defaults, was.Value) {
+		if !ok || was.Unknown != "" || among(was.Value, key.defaults) {
 			continue
 		}
 		now := "PHP's default"
+		value := u.value(old, was)
 		if e, ok := u.To.IniSetting(key.name); ok {
-			if !slices.Contains(key.defaults, e.Value) || e.Value == was.Value {
+			if !among(e.Value, key.defaults) || e.Value == was.Value {
 				continue
 			}
 			now = key.name + " = " + e.Value
 		}
-		value := movedText(was.Value, old.Version, u.To.Version)
 		f := lint.Finding{
-			Message: fmt.Sprintf("%s = %s of PHP %s is lost: PHP %s has %s", key.name, was.Value, old.Version, u.To.Version, now),
-			Help:    fmt.Sprintf("set %s = %s in PHP %s's %s too", key.name, value, u.To.Version, path.Base(u.To.IniFile)),
-			Span:    was.Span,
+			Severity: severity,
+			Message:  fmt.Sprintf("%s = %s of PHP %s is lost: PHP %s has %s", key.name, was.Value, old.Version, u.To.Version, now),
+			Help:     fmt.Sprintf("set %s = %s in PHP %s's php.ini too", key.name, value, u.To.Version),
+			Span:     was.Span,
 		}
-		if edits := u.To.IniEdits(key.name, quotedINI(value)); len(edits) > 0 && editable(edits[0].Span.File) && !shared(old, edits) {
+		if edits := u.To.IniEdits(key.name, value); len(edits) > 0 && allEditable(edits) {
 			f.Fix = &lint.Fix{Description: fmt.Sprintf("carry %s over to PHP %s", key.name, u.To.Version), Edits: edits}
 			f.Related = []source.Related{{Span: edits[0].Span, Message: "PHP " + u.To.Version + " reads this file"}}
 		}
@@ -95,32 +95,7 @@ func checkINISettingsLost(p *lint.Pass) {
 	}
 }
 
-// shared says whether an edit is in a file that the old version reads too, by a link.
-func shared(old *fpm.Master, edits []source.Edit) bool {
-	for _, e := range edits {
-		if f, err := old.Root.Read(old.IniFile); err == nil && f == e.Span.File {
-			return true
-		}
-	}
-	return false
-}
-
-func anyUsed(p *lint.Pass, m *fpm.Master) bool {
-	for _, pool := range m.Pools {
-		if used(p.Stack, pool) {
-			return true
-		}
-	}
-	return false
-}
-
-// quotedINI writes a value that PHP's INI parser would take apart in quotes.
-func quotedINI(value string) string {
-	for _, c := range value {
-		plain := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("._-/,:", c)
-		if !plain {
-			return `"` + value + `"`
-		}
-	}
-	return value
+// among says whether a value is in a list; php.ini takes units and switches in any case.
+func among(value string, list []string) bool {
+	return slices.ContainsFunc(list, func(v string) bool { return strings.EqualFold(v, value) })
 }

@@ -3,10 +3,8 @@ package rules
 import (
 	_ "embed"
 	"fmt"
-	"slices"
 
 	"fpmlint/lint"
-	"fpmlint/lint/fpm"
 )
 
 //go:embed old-service-enabled.md
@@ -23,13 +21,13 @@ var OldServiceEnabled = lint.Rule{
 }
 
 func checkOldServiceEnabled(p *lint.Pass) {
-	u := p.Stack.Upgrade
-	if u == nil || !anyUsed(p, u.To) {
+	u := newMove(p.Stack)
+	if u == nil || !u.uses(u.To) {
 		return
 	}
 	for _, m := range u.From {
 		unit := m.EnabledUnit()
-		if unit == "" || !m.Serves() || slices.ContainsFunc(m.Pools, func(pool *fpm.Pool) bool { return used(p.Stack, pool) }) {
+		if unit == "" || !m.Serves() || u.uses(m) {
 			continue
 		}
 		p.Report(lint.Finding{

@@ -4,13 +4,13 @@ import (
 	_ "embed"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"fpmlint/lint"
 	"fpmlint/lint/address"
 	"fpmlint/lint/fpm"
 	"fpmlint/lint/source"
-	"fpmlint/lint/stack"
 )
 
 //go:embed pool-left-behind.md
@@ -27,118 +27,146 @@ var PoolLeftBehind = lint.Rule{
 }
 
 func checkPoolLeftBehind(p *lint.Pass) {
-	u := p.Stack.Upgrade
+	u := newMove(p.Stack)
 	if u == nil {
 		return
 	}
 	seen := map[string]bool{}
 	for _, m := range u.From {
-		for _, list := range [][]*fpm.Pool{m.Pools, m.LeftOut()} {
-			for _, pool := range list {
-				if counterpart(u, pool.Name) != nil || seen[pool.Name] {
-					continue
-				}
-				addr, setting, err := pool.Listen()
-				if err != nil || setting.Unknown != "" {
-					continue
-				}
-				handoffs, backends := reaching(p.Stack, addr)
-				if len(handoffs) == 0 {
-					continue
-				}
-				seen[pool.Name] = true // of several older versions, the newest one's
-				reportLeftBehind(p, pool, addr, setting, handoffs, backends)
+		for _, pool := range slices.Concat(m.Pools, m.LeftOut()) {
+			name := strings.ToLower(pool.Name)
+			if u.counterpart(pool) != nil || seen[name] {
+				continue
+			}
+			addr, setting, err := pool.Listen()
+			if err != nil || setting.Unknown != "" {
+				continue
+			}
+			if passes := u.reaching(pool, addr); len(passes) > 0 {
+				seen[name] = true // of several older versions, the newest one's
+				reportLeftBehind(p, u, pool, addr, passes)
 			}
 		}
 	}
 }
 
-func reportLeftBehind(p *lint.Pass, pool *fpm.Pool, addr address.Address, setting fpm.Setting, handoffs []*stack.Handoff, backends []*stack.Backend) {
-	u := p.Stack.Upgrade
-	served := len(backends[0].Pools) > 0
+func reportLeftBehind(p *lint.Pass, u *move, pool *fpm.Pool, addr address.Address, passes []passage) {
 	f := lint.Finding{
-		Message:  fmt.Sprintf("%s has no counterpart in PHP %s, and nginx passes to %s", poolName(pool), u.To.Version, addr),
-		Help:     fmt.Sprintf("fpmlint fix --upgrade --to %s takes the pool along", u.To.Version),
-		Span:     setting.Span,
-		Handoffs: handoffs,
+		Message: fmt.Sprintf("%s has no counterpart in PHP %s, and nginx passes to %s", poolName(pool), u.To.Version, addr),
+		Help:    fmt.Sprintf("fpmlint fix --upgrade --to %s takes the pool along", u.To.Version),
+		Span:    pool.Get("listen").Span,
 	}
-	if served {
-		f.Severity = upgradeSeverity(p.Stack)
+	if len(passes[0].backend.Pools) > 0 {
+		f.Severity = u.severity()
 	}
-	for _, b := range backends[:min(3, len(backends))] {
-		f.Related = append(f.Related, source.Related{Span: b.Span, Message: "nginx passes to it here"})
+	for i, at := range passes {
+		f.Handoffs = append(f.Handoffs, at.handoff)
+		if i < 3 {
+			f.Related = append(f.Related, source.Related{Span: at.backend.Span, Message: "nginx passes to it here"})
+		}
 	}
-	f.Fix = portPool(p.Stack, pool, addr, backends)
-	if f.Fix == nil {
-		f.Help = fmt.Sprintf("write the pool for PHP %s by hand: it cannot be taken along as it is", u.To.Version)
+	var why string
+	if f.Fix, why = u.port(pool, addr, passes); why != "" {
+		f.Help = fmt.Sprintf("write the pool for PHP %s by hand: %s", u.To.Version, why)
 	}
 	p.Report(f)
 }
 
-// portPool writes the pool's section to a new file of the new version: comments kept, versions in
-// paths moved, at an address that nobody else has. nil where that takes a decision.
-func portPool(s *stack.Stack, pool *fpm.Pool, addr address.Address, backends []*stack.Backend) *lint.Fix {
-	u := s.Upgrade
-	text, ok := pool.Text()
-	dir := u.To.PoolDir()
-	if !ok || dir == "" || pool.Master.Root != u.To.Root || !u.To.Root.Exists(dir) {
-		return nil
+// port writes the pool's section to a new file of the new version: comments kept, versions in
+// paths moved, at an address that nobody else has. why says what keeps it from doing so.
+func (u *move) port(pool *fpm.Pool, addr address.Address, passes []passage) (fix *lint.Fix, why string) {
+	part, ok := pool.Part()
+	name, free := u.poolFile(pool)
+	switch {
+	case !ok:
+		return nil, "its settings stand in several places"
+	case pool.Master.Root != u.To.Root:
+		return nil, "it is in another root"
+	case name == "":
+		return nil, u.To.Conf.Display + " includes no directory of pools that is there"
+	case !free:
+		return nil, fmt.Sprintf("%s is there, but %s does not include it, or has no pool of that name", name, u.To.Conf.Display)
 	}
-	name := path.Join(dir, path.Base(pool.Header.File.Path))
-	if u.To.Root.Exists(name) {
-		name = path.Join(dir, pool.Name+".conf")
+	listen, target, why := u.newListen(pool, addr)
+	if why != "" {
+		return nil, why
 	}
-	if u.To.Root.Exists(name) {
-		return nil
-	}
-	listen := pool.Get("listen")
-	target := addr
-	if addr.IsUnix() {
-		target.Path = movedText(addr.Path, pool.Master.Version, u.To.Version)
-	}
-	moved := moveSettings(text, pool.Master.Version, u.To.Version)
-	if taken(s, target) {
-		if !addr.IsUnix() || target != addr {
-			return nil
+	var text strings.Builder
+	at := part.Start
+	for _, e := range pool.Entries() {
+		value := u.value(pool.Master, e)
+		if e == pool.Get("listen").Entry {
+			value = listen
 		}
-		target.Path = newSocket(addr.Path, pool.Name, u.To.Version)
-		if taken(s, target) || len(target.Path) > address.MaxSocketPath {
-			return nil
-		}
-		written := moveSettings("listen = "+listen.Entry.ValueSpan.Text(), pool.Master.Version, u.To.Version)
-		written = strings.TrimPrefix(written, "listen = ")
-		if strings.Count(moved, written) == 0 {
-			return nil
-		}
-		moved = strings.Replace(moved, written, target.Path, 1)
+		text.Write(part.File.Data[at:e.ValueSpan.Start])
+		text.WriteString(value)
+		at = e.ValueSpan.End
 	}
-	fix := &lint.Fix{
+	text.Write(part.File.Data[at:part.End])
+	fix = &lint.Fix{
 		Description: fmt.Sprintf("take pool %s along to PHP %s as %s", pool.Name, u.To.Version, name),
-		Files:       []lint.NewFile{{Root: u.To.Root, Path: name, Data: []byte(moved)}},
+		Files:       []lint.NewFile{{Root: u.To.Root, Path: name, Data: []byte(text.String()), Like: part.File}},
 	}
-	for _, b := range backends {
-		if b.Address == target {
+	for _, pass := range passes {
+		b := pass.backend
+		if b.Address.Reaches(target) == address.Yes {
 			continue
 		}
 		if literal(b.Span) != b.Text || !editable(b.Span.File) {
-			return nil
+			return nil, fmt.Sprintf("nginx's address at %s cannot be changed along with it", place(b.Span))
 		}
 		edit := source.Edit{Span: b.Span, NewText: requote(b.Span, target.String())}
-		if len(fix.Edits) == 0 || fix.Edits[len(fix.Edits)-1] != edit {
+		if !slices.Contains(fix.Edits, edit) {
 			fix.Edits = append(fix.Edits, edit)
 		}
 	}
-	return fix
+	return fix, ""
 }
 
-// moveSettings moves the version in what is no comment.
-func moveSettings(text, from, to string) string {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		if !strings.HasPrefix(strings.TrimSpace(line), ";") {
-			line = movedText(line, from, to)
-		}
-		b.WriteString(line)
+// poolFile is the path for a pool's file in the new version, "" where a file there would not be
+// read; free says that no file is there.
+func (u *move) poolFile(pool *fpm.Pool) (name string, free bool) {
+	dir := u.To.PoolDir()
+	if dir == "" || !u.To.Root.Exists(dir) {
+		return "", false
 	}
-	return b.String()
+	for _, base := range []string{path.Base(pool.Header.File.Path), pool.Name + ".conf"} {
+		if name = path.Join(dir, base); path.Dir(name) != dir || !u.To.Takes(name) {
+			continue
+		}
+		if _, err := u.To.Root.Lstat(name); err != nil {
+			return name, true
+		}
+	}
+	if !u.To.Takes(name) {
+		return "", false
+	}
+	return name, false
+}
+
+// newListen is the pool's listen in the new version as it is written, and the address that it
+// means: the old one, with the version in it moved, or where somebody has that a socket that bears
+// the pool's name.
+func (u *move) newListen(pool *fpm.Pool, addr address.Address) (written string, target address.Address, why string) {
+	e := pool.Get("listen").Entry
+	written = u.value(pool.Master, e)
+	prefix := u.To.Prefix
+	if own := pool.Get("prefix"); !own.IsDefault {
+		prefix = own.Text
+	}
+	text := strings.ReplaceAll(strings.Trim(written, `"'`), "$pool", pool.Name)
+	target, err := address.ParseListen(text, prefix)
+	switch {
+	case err != nil:
+		return "", target, err.Error()
+	case !u.taken(target):
+		return written, target, ""
+	case !addr.IsUnix():
+		return "", target, fmt.Sprintf("%s is taken", target)
+	}
+	target.Path = path.Join(path.Dir(addr.Path), "php"+u.To.Version+"-fpm-"+pool.Name+".sock")
+	if u.taken(target) || len(target.Path) > address.MaxSocketPath {
+		return "", target, fmt.Sprintf("%s is taken", addr)
+	}
+	return target.Path, target, ""
 }

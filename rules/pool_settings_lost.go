@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"slices"
@@ -9,7 +10,6 @@ import (
 	"fpmlint/lint"
 	"fpmlint/lint/fpm"
 	"fpmlint/lint/source"
-	"fpmlint/lint/stack"
 )
 
 //go:embed pool-settings-lost.md
@@ -25,167 +25,175 @@ var PoolSettingsLost = lint.Rule{
 	Check:    checkPoolSettingsLost,
 }
 
-// packaged are the values that distributions ship for a pool, besides FPM's own defaults: Debian
-// and Ubuntu, RHEL and Remi, Alpine, FreeBSD, the php image (their packages' www.conf).
-var packaged = map[string][]string{
-	"user": {"www-data", "apache", "nobody", "www", "nginx"}, "group": {"www-data", "apache", "nobody", "www", "nginx", "nogroup"},
-	"listen.owner": {"www-data", "apache", "nobody", "www", "nginx", "root"}, "listen.group": {"www-data", "apache", "nobody", "www", "nginx", "root"},
-	"listen.mode": {"0660"}, "listen.acl_users": {"apache,nginx", "apache"}, "listen.allowed_clients": {"127.0.0.1"},
-	"pm": {"dynamic"}, "pm.max_children": {"5", "50"}, "pm.start_servers": {"2", "5"}, "pm.min_spare_servers": {"1", "5"}, "pm.max_spare_servers": {"3", "35"},
-	"clear_env": {"no"}, "catch_workers_output": {"yes"}, "decorate_workers_output": {"no"},
-}
-
 // processKeys are carried together, since their values depend on each other.
 var processKeys = []string{"pm", "pm.max_children", "pm.start_servers", "pm.min_spare_servers", "pm.max_spare_servers"}
 
+// keysSince are the versions that brought a setting of a pool (UPGRADING): an older FPM refuses it.
+var keysSince = map[string]string{
+	"pm.status_listen": "8.0", "pm.max_spawn_rate": "8.1", "access.suppress_path": "8.2",
+	"decorate_workers_output": "7.3", "request_terminate_timeout_track_finished": "7.3", "request_slowlog_trace_depth": "7.2",
+}
+
 func checkPoolSettingsLost(p *lint.Pass) {
-	u := p.Stack.Upgrade
+	u := newMove(p.Stack)
 	if u == nil {
 		return
 	}
 	done := map[string]bool{}
 	for _, m := range u.From {
 		for _, old := range slices.Concat(m.Pools, m.LeftOut()) {
-			next := counterpart(u, old.Name)
-			if next == nil || done[old.Name] {
+			next, name := u.counterpart(old), strings.ToLower(old.Name)
+			if next == nil || done[name] {
 				continue
 			}
-			done[old.Name] = true // of several older versions, the newest one's counts
+			done[name] = true // of several older versions, the newest one's counts
 			if u.Asked {
-				reportDiffering(p, old, next)
+				reportDiffering(p, u, old, next)
 			}
-			if !u.Asked && !used(p.Stack, next) {
-				continue // nothing is lost while nobody uses it
+			if u.Asked || u.used[next] { // nothing is lost while nobody uses it
+				reportLost(p, u, old, next)
 			}
-			reportLost(p, old, next)
 		}
+	}
+	if old := u.From[0]; u.Asked || u.uses(u.To) {
+		reportGlobalsLost(p, u, old)
 	}
 }
 
-// used says whether a hand-off reaches a pool.
-func used(s *stack.Stack, pool *fpm.Pool) bool {
-	return slices.ContainsFunc(s.Handoffs, func(h *stack.Handoff) bool {
-		return slices.ContainsFunc(h.Backends, func(b *stack.Backend) bool {
-			return slices.ContainsFunc(b.Pools, func(m stack.PoolMatch) bool { return m.Pool == pool })
-		})
-	})
-}
-
-// lost is a setting that the new pool lacks.
+// lost is a setting that the new version lacks.
 type lost struct {
 	entry   *fpm.Entry
-	key     string // with its index
 	written string // its value as it is to be written, with quotes
 	now     string
 }
 
-func reportLost(p *lint.Pass, old, next *fpm.Pool) {
-	list := lostSettings(old, next)
-	if len(list) == 0 {
-		return
+func reportLost(p *lint.Pass, u *move, old, next *fpm.Pool) {
+	list := u.lostSettings(old, next)
+	var edits []source.Edit
+	for _, l := range list {
+		edits = append(edits, next.SetEdits(withIndex(l.entry), l.written)...)
 	}
 	var fix *lint.Fix
-	if editable(next.Header.File) {
-		fix = &lint.Fix{Description: fmt.Sprintf("carry %s over to %s", plural(len(list), "setting"), poolName(next))}
-		for _, l := range list {
-			fix.Edits = append(fix.Edits, next.SetEdits(l.key, l.written)...)
-		}
+	if allEditable(edits) {
+		fix = &lint.Fix{Description: fmt.Sprintf("carry %s over to %s", plural(len(list), "setting"), poolName(next)), Edits: edits}
 	}
 	for _, l := range list {
-		f := lint.Finding{
-			Message: fmt.Sprintf("%s = %s of PHP %s is lost: %s has %s", l.key, l.written, old.Master.Version, poolName(next), l.now),
-			Help:    fmt.Sprintf("set it in %s too: fpmlint fix --upgrade carries it over", next.Header.File.Display),
-			Span:    l.entry.Span,
-			Related: []source.Related{{Span: next.Header, Message: poolName(next) + " is here"}},
-			Fix:     fix,
-		}
-		p.Report(f)
+		p.Report(lint.Finding{
+			Severity: u.lostSeverity(u.used[old]),
+			Message:  fmt.Sprintf("%s = %s of PHP %s is lost: %s has %s", withIndex(l.entry), l.written, old.Master.Version, poolName(next), l.now),
+			Help:     fmt.Sprintf("set it in %s too: fpmlint fix --upgrade carries it over", next.Header.File.Display) + generatedNote(next.Header.File),
+			Span:     l.entry.Span,
+			Related:  []source.Related{{Span: next.Header, Message: poolName(next) + " is here"}},
+			Fix:      fix,
+		})
 	}
 }
 
-func lostSettings(old, next *fpm.Pool) []lost {
+func (u *move) lostSettings(old, next *fpm.Pool) []lost {
 	var out []lost
 	seen := map[string]bool{}
-	pm := processTuned(old, next)
+	tuned := processTuned(old, next)
 	for _, e := range old.Entries() {
-		key := e.Key
-		if e.Index != "" {
-			key += "[" + e.Index + "]"
-		}
-		if key == "listen" || key == "prefix" || seen[key] || e.Unknown != "" {
+		key := withIndex(e)
+		if seen[key] || e.Key == "listen" || e.Key == "prefix" {
 			continue
 		}
-		seen[key] = true
+		seen[key] = true // of an array's lines the first one counts
 		if set := old.Get(e.Key); e.Index == "" && set.Entry != nil {
-			e = set.Entry // the last of several counts
+			e = set.Entry // of other lines the last one
 		}
-		value := movedText(e.Value, old.Master.Version, next.Master.Version)
+		if since := keysSince[e.Key]; e.Unknown != "" || since != "" && older(u.To.Version, "php"+since) {
+			continue
+		}
 		now, isDefault := nowIn(next, e)
 		switch {
-		case now == value || !isDefault:
-		case slices.Contains(processKeys, key) && !pm:
-		case !slices.Contains(processKeys, key) && isPackaged(key, value):
+		case !isDefault || now == u.text(old.Master, e.Value):
+		case slices.Contains(processKeys, key) && !tuned:
+		case !slices.Contains(processKeys, key) && isPackaged(old.Master, key, e.Value):
 		default:
-			if now == "" {
-				now = "none"
-			}
-			out = append(out, lost{e, key, movedText(e.ValueSpan.Text(), old.Master.Version, next.Master.Version), now})
+			out = append(out, lost{e, u.value(old.Master, e), cmp.Or(now, "none")})
 		}
 	}
 	return out
 }
 
-// reportDiffering names settings that were chosen in both versions, and differently: which one is
-// meant, only the owner knows.
-func reportDiffering(p *lint.Pass, old, next *fpm.Pool) {
+// reportGlobalsLost is about [global]: how PHP-FPM restarts and reloads, its limits and its log's level.
+func reportGlobalsLost(p *lint.Pass, u *move, old *fpm.Master) {
 	seen := map[string]bool{}
-	for _, e := range old.Entries() {
-		if e.Key == "listen" || e.Index != "" || seen[e.Key] || e.Unknown != "" {
+	for _, e := range old.Globals() {
+		was, now := old.Global(e.Key), u.To.Global(e.Key)
+		if seen[e.Key] || was.Entry == nil || !now.IsDefault || was.Unknown != "" || was.Text == now.Text || slices.Contains([]string{"pid", "error_log", "daemonize"}, e.Key) {
 			continue
 		}
 		seen[e.Key] = true
-		was, now := old.Get(e.Key), next.Get(e.Key)
-		if now.IsDefault || isPackaged(e.Key, now.Text) || isPackaged(e.Key, was.Text) || movedText(was.Text, old.Master.Version, next.Master.Version) == now.Text {
+		f := lint.Finding{
+			Severity: u.lostSeverity(u.uses(old)),
+			Message:  fmt.Sprintf("%s = %s of PHP %s is lost: PHP %s has %s", e.Key, was.Text, old.Version, u.To.Version, cmp.Or(now.Text, "none")),
+			Help:     fmt.Sprintf("set it in %s too: fpmlint fix --upgrade carries it over", u.To.Conf.Display) + generatedNote(u.To.Conf),
+			Span:     was.Entry.Span,
+		}
+		if edits := u.To.SetEdits(e.Key, u.value(old, was.Entry)); !u.To.PoolsOnly && !old.PoolsOnly && allEditable(edits) {
+			f.Fix = &lint.Fix{Description: fmt.Sprintf("carry %s over to PHP %s", e.Key, u.To.Version), Edits: edits}
+		}
+		p.Report(f)
+	}
+}
+
+// reportDiffering names settings that were chosen in both versions, and differently: which one is
+// meant, only the owner knows.
+func reportDiffering(p *lint.Pass, u *move, old, next *fpm.Pool) {
+	seen := map[string]bool{}
+	for _, e := range old.Entries() {
+		key := withIndex(e)
+		if seen[key] || e.Key == "listen" || e.Unknown != "" {
+			continue
+		}
+		seen[key] = true
+		if set := old.Get(e.Key); e.Index == "" && set.Entry != nil {
+			e = set.Entry
+		}
+		now, isDefault := nowIn(next, e)
+		if isDefault || isPackaged(old.Master, key, e.Value) || u.text(old.Master, e.Value) == now {
 			continue
 		}
 		p.Report(lint.Finding{
 			Severity: lint.Info,
-			Message:  fmt.Sprintf("%s is %s in %s and %s in %s", e.Key, was.Text, poolName(old), now.Text, poolName(next)),
+			Message:  fmt.Sprintf("%s is %s in %s and %s in %s", key, e.Value, poolName(old), now, poolName(next)),
 			Help:     "decide which one is meant: both were chosen",
 			Span:     e.Span,
-			Related:  []source.Related{{Span: now.Span, Message: poolName(next) + " has it here"}},
+			Related:  []source.Related{{Span: next.Header, Message: poolName(next) + " is here"}},
 		})
 	}
 }
 
-// nowIn is what the new pool has for a key, and whether that is a default.
+// nowIn is what the new pool has for a key, and whether that is a default. php.ini's settings count
+// by their names, since php_admin_value beats php_value.
 func nowIn(next *fpm.Pool, e *fpm.Entry) (text string, isDefault bool) {
 	if e.Index == "" {
 		s := next.Get(e.Key)
-		if s.IsDefault {
-			return s.Text, true
-		}
-		return s.Entry.Value, isPackaged(e.Key, s.Text)
+		return s.Text, s.IsDefault || isPackaged(next.Master, e.Key, s.Text)
 	}
-	for _, have := range next.Entries() {
-		if strings.EqualFold(have.Key, e.Key) && have.Index == e.Index {
+	others := next.IniEntries()
+	if e.Key == "env" || e.Key == "access.suppress_path" {
+		others = slices.DeleteFunc(next.Entries(), func(have *fpm.Entry) bool { return have.Key != e.Key })
+	}
+	for _, have := range others {
+		if have.Index == e.Index {
 			return have.Value, false
 		}
 	}
 	return "", true
 }
 
-func isPackaged(key, value string) bool { return slices.Contains(packaged[key], value) }
-
 // processTuned says whether the old pool's process settings are the owner's, and the new ones not.
 func processTuned(old, next *fpm.Pool) bool {
 	tuned := false
 	for _, key := range processKeys {
-		if s := next.Get(key); !s.IsDefault && !isPackaged(key, s.Text) {
+		if s := next.Get(key); !s.IsDefault && !isPackaged(next.Master, key, s.Text) {
 			return false
 		}
 		s := old.Get(key)
-		tuned = tuned || !s.IsDefault && !isPackaged(key, s.Text)
+		tuned = tuned || !s.IsDefault && !isPackaged(old.Master, key, s.Text)
 	}
 	return tuned
 }

@@ -34,7 +34,8 @@ var SocketMismatch = lint.Rule{
 func checkSocketMismatch(p *lint.Pass) {
 	pools := servingPools(p.Stack)
 	claimed := claimedPools(p.Stack)
-	gone := goneListeners(p.Stack)
+	u := newMove(p.Stack)
+	gone := goneListeners(u)
 	for _, h := range p.Stack.Handoffs {
 		if h.Unknown != "" {
 			p.Skip("%s: fastcgi_pass %s: %s", place(h.Pass.Span()), h.Pass.Arg(0), h.Unknown)
@@ -68,15 +69,19 @@ func checkSocketMismatch(p *lint.Pass) {
 				f.Message += "; the upstream's other servers answer"
 			}
 			old := gone[b.Address]
+			var heir *fpm.Pool
+			if old != nil {
+				heir = u.counterpart(old)
+			}
 			switch {
 			case b.Fault != "":
 				f.Message += ": " + b.Fault
 				f.Help = composeHelp(b)
-			case old != nil && counterpart(p.Stack.Upgrade, old.Name) == nil:
-				f.Help = fmt.Sprintf("%s listened here and was not taken along: fpmlint fix --upgrade takes it along to PHP %s", poolName(old), p.Stack.Upgrade.To.Version)
+			case old != nil && heir == nil:
+				f.Help = fmt.Sprintf("%s listened here and was not taken along: fpmlint fix --upgrade takes it along to PHP %s", poolName(old), u.To.Version)
 				f.Related = append(f.Related, source.Related{Span: old.Get("listen").Span, Message: poolName(old) + " listened here"})
 			default:
-				suggest(p.Stack, &f, b, nearest(b.Address, pools), claimed, old)
+				suggest(p.Stack, &f, b, nearest(b.Address, pools), claimed, heir)
 			}
 			if b.Span.File != h.Pass.Src || b.Span.Start != h.Pass.ArgSpan(0).Start {
 				f.Related = append(f.Related, source.Related{Span: h.Pass.Span(), Message: "passed on here"})
@@ -115,12 +120,12 @@ func mismatchMessage(s *stack.Stack, b *stack.Backend) string {
 
 // goneListeners are the pools of older versions by the address at which they listened, where they no
 // longer do: the version is not installed, or its main file does not include them.
-func goneListeners(s *stack.Stack) map[address.Address]*fpm.Pool {
+func goneListeners(u *move) map[address.Address]*fpm.Pool {
 	out := map[address.Address]*fpm.Pool{}
-	if s.Upgrade == nil {
+	if u == nil {
 		return out
 	}
-	for _, m := range s.Upgrade.From {
+	for _, m := range u.From {
 		pools := m.LeftOut()
 		if !m.Serves() {
 			pools = slices.Concat(m.Pools, pools)
@@ -148,8 +153,9 @@ func othersLive(h *stack.Handoff, dead *stack.Backend) bool {
 	return false
 }
 
-// suggest names the candidates, nearest first, and makes the fix where only one pool can be meant.
-func suggest(s *stack.Stack, f *lint.Finding, b *stack.Backend, near []candidate, claimed map[*fpm.Pool]bool, gone *fpm.Pool) {
+// suggest names the candidates, nearest first, and makes the fix where only one pool can be meant:
+// the heir of the one that listened there in an older PHP, where that is known.
+func suggest(s *stack.Stack, f *lint.Finding, b *stack.Backend, near []candidate, claimed map[*fpm.Pool]bool, heir *fpm.Pool) {
 	if len(near) == 0 {
 		f.Help = "no pool with a known address was found: install or enable the PHP-FPM that should listen there"
 		return
@@ -161,10 +167,8 @@ func suggest(s *stack.Stack, f *lint.Finding, b *stack.Backend, near []candidate
 		f.Related = append(f.Related, source.Related{Span: c.listen.Span, Message: poolName(c.pool) + " listens on " + c.addr.String()})
 	}
 	best, why := meant(s, b, near, claimed)
-	if gone != nil {
-		if heir := only(near, func(c candidate) bool { return c.pool == counterpart(s.Upgrade, gone.Name) }); heir != nil {
-			best, why = heir, "as the pool that listened here is called in the older PHP"
-		}
+	if one := only(near, func(c candidate) bool { return c.pool == heir }); one != nil {
+		best, why = one, "as the pool that listened here is called in the older PHP"
 	}
 	if best == nil {
 		names := make([]string, 0, 3)

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"fpmlint/lint"
+	"fpmlint/lint/address"
+	"fpmlint/lint/fpm"
 	"fpmlint/lint/source"
 	"fpmlint/lint/stack"
 )
@@ -24,43 +26,48 @@ var StalePHPVersion = lint.Rule{
 }
 
 func checkStalePHPVersion(p *lint.Pass) {
-	u := p.Stack.Upgrade
+	u := newMove(p.Stack)
 	if u == nil {
 		return
 	}
-	severity := upgradeSeverity(p.Stack)
 	for _, h := range p.Stack.Handoffs {
 		for _, b := range h.Backends {
+			if slices.ContainsFunc(b.Pools, func(m stack.PoolMatch) bool { return m.Pool.Master == u.To }) {
+				continue // whichever of the two has the address
+			}
 			for _, m := range b.Pools {
-				old := m.Pool
-				if !slices.Contains(u.From, old.Master) || !old.Master.Serves() {
-					continue // of one that is not installed, socket-mismatch tells
+				if m.Match == address.Yes && slices.Contains(u.From, m.Pool.Master) {
+					reportStale(p, u, passage{h, b}, m.Pool)
 				}
-				next := counterpart(u, old.Name)
-				if next == nil {
-					continue // pool-left-behind
-				}
-				addr, setting, err := next.Listen()
-				if err != nil || setting.Unknown != "" {
-					continue
-				}
-				f := lint.Finding{
-					Severity: severity,
-					Message:  fmt.Sprintf("nginx passes to %s, while PHP %s is installed and has a pool of that name", poolName(old), u.To.Version),
-					Help:     fmt.Sprintf("fpmlint fix --upgrade --from %s --to %s moves this and what belongs to it", old.Master.Version, u.To.Version),
-					Span:     b.Span,
-					Handoffs: []*stack.Handoff{h},
-					Related:  []source.Related{{Span: setting.Span, Message: poolName(next) + " listens on " + addr.String()}},
-				}
-				target := candidate{pool: next, addr: addr}.connect(b.Address)
-				if target != b.Address.String() && literal(b.Span) == b.Text && editable(b.Span.File) {
-					f.Fix = &lint.Fix{
-						Description: "pass to " + target,
-						Edits:       []source.Edit{{Span: b.Span, NewText: requote(b.Span, target)}},
-					}
-				}
-				p.Report(f)
 			}
 		}
 	}
+}
+
+func reportStale(p *lint.Pass, u *move, at passage, old *fpm.Pool) {
+	next := u.counterpart(old)
+	if next == nil {
+		return // pool-left-behind
+	}
+	addr, setting, err := next.Listen()
+	if err != nil || setting.Unknown != "" {
+		return
+	}
+	b := at.backend
+	f := lint.Finding{
+		Severity: u.severity(),
+		Message:  fmt.Sprintf("nginx passes to %s, while PHP %s is installed and has a pool of that name", poolName(old), u.To.Version),
+		Help:     fmt.Sprintf("fpmlint fix --upgrade --from %s --to %s moves this and what belongs to it", old.Master.Version, u.To.Version),
+		Span:     b.Span,
+		Handoffs: []*stack.Handoff{at.handoff},
+		Related:  []source.Related{{Span: setting.Span, Message: poolName(next) + " listens on " + addr.String()}},
+	}
+	target := candidate{pool: next, addr: addr}.connect(b.Address)
+	if target != b.Address.String() && literal(b.Span) == b.Text && editable(b.Span.File) {
+		f.Fix = &lint.Fix{
+			Description: "pass to " + target,
+			Edits:       []source.Edit{{Span: b.Span, NewText: requote(b.Span, target)}},
+		}
+	}
+	p.Report(f)
 }

@@ -3,9 +3,11 @@ package rules
 import (
 	_ "embed"
 	"fmt"
-	"strings"
+	"path"
+	"slices"
 
 	"fpmlint/lint"
+	"fpmlint/lint/fpm"
 	"fpmlint/lint/source"
 )
 
@@ -23,33 +25,42 @@ var VersionedPath = lint.Rule{
 }
 
 func checkVersionedPath(p *lint.Pass) {
-	u := p.Stack.Upgrade
-	if u == nil || !u.To.Serves() {
+	u := newMove(p.Stack)
+	if u == nil {
 		return
 	}
-	for _, e := range u.To.Entries {
-		if e.Unknown != "" || e.Key == "listen" || e.Key == "include" || !strings.Contains(e.Value, "/") {
+	lines := slices.Clone(u.To.Entries)
+	for _, name := range []string{"error_log", "session.save_path"} {
+		if e, ok := u.To.IniSetting(name); ok {
+			lines = append(lines, e)
+		}
+	}
+	for _, e := range lines {
+		if e.Unknown != "" || !path.IsAbs(e.Value) || !isLog(e) && e.Key != "pid" && e.Index != "session.save_path" && e.Key != "session.save_path" {
 			continue
 		}
 		for _, old := range u.From {
-			moved := movedText(e.Value, old.Version, u.To.Version)
-			if moved == e.Value {
-				continue
+			if moved := u.text(old, e.Value); moved != e.Value {
+				reportVersioned(p, u, old, e, moved)
+				break
 			}
-			key := e.Key
-			if e.Index != "" {
-				key += "[" + e.Index + "]"
-			}
-			f := lint.Finding{
-				Message: fmt.Sprintf("%s = %s of PHP %s names PHP %s: its entries mix with the old version's, and end when that is removed", key, e.Value, u.To.Version, old.Version),
-				Help:    "write " + moved,
-				Span:    e.ValueSpan,
-			}
-			if editable(e.ValueSpan.File) {
-				f.Fix = &lint.Fix{Description: fmt.Sprintf("%s = %s", key, moved), Edits: []source.Edit{{Span: e.ValueSpan, NewText: movedText(e.ValueSpan.Text(), old.Version, u.To.Version)}}}
-			}
-			p.Report(f)
-			break
 		}
 	}
+}
+
+func reportVersioned(p *lint.Pass, u *move, old *fpm.Master, e *fpm.Entry, moved string) {
+	f := lint.Finding{
+		Message: fmt.Sprintf("%s = %s of PHP %s names PHP %s: it is shared with the old version, and its place may go when that is removed", withIndex(e), e.Value, u.To.Version, old.Version),
+		Help:    "write " + moved,
+		Span:    e.ValueSpan,
+	}
+	switch written := u.value(old, e); {
+	case written == e.ValueSpan.Text():
+		f.Help = fmt.Sprintf("make %s, and write %s", path.Dir(moved), moved)
+	case editable(e.ValueSpan.File):
+		f.Fix = &lint.Fix{Description: fmt.Sprintf("%s = %s", withIndex(e), moved), Edits: []source.Edit{{Span: e.ValueSpan, NewText: written}}}
+	default:
+		f.Help += generatedNote(e.ValueSpan.File)
+	}
+	p.Report(f)
 }

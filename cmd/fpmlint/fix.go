@@ -150,7 +150,7 @@ func (f *fixRun) options(installed []string) (o fix.Options, err error) {
 // upgradeRules are those whose fixes make an upgrade.
 var upgradeRules = []string{
 	"socket-mismatch", "listen-permissions", "stale-php-version", "pool-left-behind", "pool-settings-lost",
-	"ini-settings-lost", "extension-lost", "versioned-path", "listen-conflict",
+	"ini-settings-lost", "extension-lost", "versioned-path", "listen-conflict", "old-service-enabled",
 }
 
 // upgrade makes an upgrade of a fix: the rules about it, unsafe fixes included.
@@ -375,6 +375,7 @@ func (f *fixRun) end(outcome string, err error) error {
 			}
 		}
 	}
+	f.tellUndecided()
 	for _, what := range f.todo {
 		f.say("to do: %s", what)
 	}
@@ -385,6 +386,33 @@ func (f *fixRun) end(outcome string, err error) error {
 		return exitError(exitFindings)
 	}
 	return nil
+}
+
+// undecided is what an upgrade leaves to the owner besides what remains: pools that differ in both
+// versions, sites that stay on the old one, its service. It does not count for the exit code.
+func (f *fixRun) undecided() []lint.Finding {
+	if !f.c.Bool("upgrade") {
+		return nil
+	}
+	return slices.DeleteFunc(f.plan.Remaining(lint.Info), func(r lint.Finding) bool { return r.Severity >= f.level })
+}
+
+func (f *fixRun) tellUndecided() {
+	if !f.c.Bool("upgrade") {
+		return
+	}
+	for _, s := range f.plan.After.Stacks {
+		for _, note := range s.Notes {
+			f.say("note    %s", note)
+		}
+	}
+	list := f.undecided()
+	if len(list) > 0 {
+		f.say("%s to you:", count(len(list), "thing is left", "things are left"))
+	}
+	for _, r := range list {
+		f.say("  %s[%s] %s:%d: %s\n    %s", r.Severity, r.Rule, r.Span.File.Display, r.Span.Position().Line, r.Message, r.Help)
+	}
 }
 
 // count is a number with its noun.
@@ -435,6 +463,7 @@ func (f *fixRun) print(outcome string, failure error) error {
 		Files     []file       `json:"files"`
 		Steps     []fix.Step   `json:"steps"`
 		Remaining []fixFinding `json:"remaining"`
+		Undecided []fixFinding `json:"undecided,omitempty"`
 		Todo      []string     `json:"todo"`
 	}{Version: 1, Outcome: outcome, Run: f.run, Applied: []fixFinding{}, Files: []file{}, Steps: append([]fix.Step{}, f.steps...), Remaining: []fixFinding{}, Todo: append([]string{}, f.todo...)}
 	if failure != nil {
@@ -454,6 +483,9 @@ func (f *fixRun) print(outcome string, failure error) error {
 	}
 	for _, r := range f.plan.Remaining(f.level) {
 		doc.Remaining = append(doc.Remaining, describe(r))
+	}
+	for _, r := range f.undecided() {
+		doc.Undecided = append(doc.Undecided, describe(r))
 	}
 	e := json.NewEncoder(f.c.App.Writer)
 	e.SetIndent("", "  ")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -159,4 +160,84 @@ func TestUpgradeLive(t *testing.T) {
 	if code, out := fixed(t, s, flags...); code != 0 || !strings.Contains(out, "nothing to fix") {
 		t.Errorf("the second run: exit code %d\n%s", code, out)
 	}
+}
+
+// TestUpgradeBackLive goes back to the older version, whose pools still listen: a hand-off that works
+// moves from one running master to the other, and a pool that only the newer version has is taken
+// along under another address. No site loses a request.
+func TestUpgradeBackLive(t *testing.T) {
+	site := func(name, socket string) string {
+		return live.PHPServer(name+".test", "unix:@DIR@/"+socket, "            fastcgi_buffer_size 32k;\n            fastcgi_buffers 16 16k;\n")
+	}
+	s := live.Start(t, live.Site(site("shop", "php8.3-fpm.sock")+site("mail", "mail.sock")+site("docs", "docs.sock"))+live.Scripts+settingsScript+
+		versionTree("8.2", "*.conf", packagedINI, versionPool("www", "php8.2-fpm.sock", "www-data", packagedWorkers))+
+		versionTree("8.3", "*.conf", tunedINI,
+			versionPool("www", "php8.3-fpm.sock", "www-data", tunedWorkers),
+			versionPool("mail", "mail.sock", "www-data", packagedWorkers+"php_admin_value[memory_limit] = 96M\nenv[SECRET] = \"x\"\n"),
+			versionPool("docs", "docs.sock", "www-data", packagedWorkers)))
+	if err := os.Chmod(s.Path("etc/php/8.3/fpm/pool.d/mail.conf"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	before := filesBelow(t, s.Path("etc/php/8.3"))
+	sites := []string{"shop.test", "mail.test", "docs.test"}
+	var stops []func() (int, int)
+	for _, site := range sites {
+		stops = append(stops, s.Load(site, "/index.php"))
+	}
+	flags := append(versionPrograms(s), "--upgrade", "--from", "8.3", "--to", "8.2", "--reload")
+	code, out := fixed(t, s, flags...)
+	for i, stop := range stops {
+		if lost, asked := stop(); lost > 0 || asked < 10 {
+			t.Errorf("%s lost %d of %d requests", sites[i], lost, asked)
+		}
+	}
+	if code != 0 {
+		t.Fatalf("exit code %d\n%s", code, out)
+	}
+	for _, site := range sites {
+		wantStatus(t, s, site, "/index.php", 200)
+	}
+	if diff := cmp.Diff(before, filesBelow(t, s.Path("etc/php/8.3"))); diff != "" {
+		t.Errorf("the version that was left changed (-before +after):\n%s", diff)
+	}
+	for _, want := range []string{"unix:@DIR@/php8.2-fpm.sock;", "unix:@DIR@/php8.2-fpm-mail.sock;", "unix:@DIR@/php8.2-fpm-docs.sock;"} {
+		if !strings.Contains(s.Read("nginx.conf"), s.Expand(want)) {
+			t.Errorf("nginx does not pass to %s", want)
+		}
+	}
+	if was, now := statOf(t, s.Path("etc/php/8.3/fpm/pool.d/mail.conf")), statOf(t, s.Path("etc/php/8.2/fpm/pool.d/mail.conf")); was != now {
+		t.Errorf("the pool's file has owner and mode %v, had %v", now, was)
+	}
+	if _, body := s.Get("mail.test", "/settings.php"); !strings.HasPrefix(body, "memory_limit=96M\nupload_max_filesize=64M\n") {
+		t.Errorf("mail runs with\n%s", body)
+	}
+	if code, out := fixed(t, s, flags...); code != 0 || !strings.Contains(out, "nothing to fix") {
+		t.Errorf("the second run: exit code %d\n%s", code, out)
+	}
+	// And it can be taken back.
+	if out, err := exec.Command("fpmlint", "rollback", "--state-dir", s.Path("state"), "--reload").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, site := range sites {
+		wantStatus(t, s, site, "/index.php", 200)
+	}
+	if strings.Contains(s.Read("nginx.conf"), "8.2") {
+		t.Error("nginx still passes to 8.2")
+	}
+}
+
+// TestUpgradeNewPoolAlone takes a pool along where nothing else changes: the PHP-FPM that gets it is
+// tested and reloaded, although no file changed that it read before, and although its reload would
+// cut running requests off.
+func TestUpgradeNewPoolAlone(t *testing.T) {
+	archive := live.Site(live.PHPServer("mail.test", "unix:@DIR@/mail.sock", "            fastcgi_buffer_size 32k;\n            fastcgi_buffers 16 16k;\n")) + live.Scripts +
+		versionTree("8.2", "www.conf", packagedINI, versionPool("www", "php8.2-fpm.sock", "www-data", packagedWorkers), versionPool("mail", "mail.sock", "www-data", packagedWorkers)) +
+		versionTree("8.3", "*.conf", packagedINI, versionPool("www", "php8.3-fpm.sock", "www-data", packagedWorkers))
+	s := live.Start(t, strings.ReplaceAll(archive, "process_control_timeout = 10s\n", ""))
+	wantStatus(t, s, "mail.test", "/index.php", 502)
+	code, out := fixed(t, s, append(versionPrograms(s), "--upgrade", "--reload")...)
+	if code != 0 || !strings.Contains(out, "ok      prove PHP-FPM 8.3") || !strings.Contains(out, "ok      reload PHP-FPM 8.3") || strings.Contains(out, "reload nginx") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	wantStatus(t, s, "mail.test", "/index.php", 200)
 }

@@ -56,26 +56,33 @@ func replace(e *Entry, value string) []source.Edit {
 		return nil
 	case old == "" && e.ValueSpan.Start > 0 && e.ValueSpan.File.Data[e.ValueSpan.Start-1] == '=':
 		value = " " + value
-	case len(old) >= 2 && (old[0] == '"' || old[0] == '\'') && old[len(old)-1] == old[0]:
+	case quoted(old) && !quoted(value):
 		value = old[:1] + value + old[:1]
 	}
 	return []source.Edit{{Span: e.ValueSpan, NewText: value}}
+}
+
+func quoted(s string) bool {
+	return len(s) >= 2 && (s[0] == '"' || s[0] == '\'') && s[len(s)-1] == s[0]
 }
 
 // layout is what stands in each file, in the file's order.
 type layout struct {
 	headers map[*source.File][]int // offsets
 	entries map[*source.File][]*Entry
+	// sections are the entries of each section, includes too, in the order in which FPM reads them.
+	sections map[string][]*Entry
 }
 
 func (m *Master) layout() *layout {
 	m.layOnce.Do(func() {
-		m.lay = layout{map[*source.File][]int{}, map[*source.File][]*Entry{}}
+		m.lay = layout{map[*source.File][]int{}, map[*source.File][]*Entry{}, map[string][]*Entry{}}
 		for _, h := range m.headers {
 			m.lay.headers[h.span.File] = append(m.lay.headers[h.span.File], h.span.Start)
 		}
 		for _, e := range m.Entries {
 			m.lay.entries[e.Span.File] = append(m.lay.entries[e.Span.File], e)
+			m.lay.sections[e.Section] = append(m.lay.sections[e.Section], e)
 		}
 		for f := range m.lay.headers {
 			slices.Sort(m.lay.headers[f])

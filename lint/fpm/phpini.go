@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"fpmlint/lint/source"
@@ -124,6 +125,12 @@ func (m *Master) unlinked() []string {
 	}
 	names, _ := m.Root.Glob(path.Join(path.Dir(path.Dir(m.IniDir)), "mods-available/*.ini")) // no directory: none
 	return names
+}
+
+// INIFiles are the files that hold the SAPI's php.ini settings, as paths inside the root: those of
+// php.ini and conf.d that are there.
+func (m *Master) INIFiles() []string {
+	return slices.DeleteFunc(m.iniFiles(), func(name string) bool { return !m.Root.Exists(name) })
 }
 
 // read adds a file's settings (php_ini_parser_cb). [HOST=] and [PATH=] limit what follows to some

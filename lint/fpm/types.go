@@ -91,6 +91,8 @@ type Master struct {
 	iniOnce sync.Once
 	layOnce sync.Once
 	lay     layout
+	outOnce sync.Once
+	out     []*Pool
 	ini     *phpIni
 }
 

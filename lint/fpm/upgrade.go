@@ -2,6 +2,8 @@ package fpm
 
 import (
 	"path"
+	"regexp"
+	"slices"
 	"strings"
 
 	"fpmlint/lint/source"
@@ -21,8 +23,30 @@ func (m *Master) PoolDir() string {
 	return dir
 }
 
+// Takes says whether the main file includes a path, where there is a file.
+func (m *Master) Takes(name string) bool {
+	for _, e := range m.Entries {
+		if e.Key != "include" || e.Unknown != "" {
+			continue
+		}
+		pattern := e.Value
+		if !path.IsAbs(pattern) {
+			pattern = path.Join(m.Prefix, pattern)
+		}
+		if ok, err := path.Match(path.Clean(pattern), name); ok && err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // LeftOut are the pools in files of the pool directory that the main file does not include.
 func (m *Master) LeftOut() []*Pool {
+	m.outOnce.Do(func() { m.out = m.leftOut() })
+	return m.out
+}
+
+func (m *Master) leftOut() []*Pool {
 	dir := m.PoolDir()
 	if dir == "" {
 		return nil
@@ -53,13 +77,13 @@ func (m *Master) LeftOut() []*Pool {
 
 // IniEdits make a php.ini setting of the master have a value: its line in effect is replaced, or
 // one is added to php.ini where that has it commented out, else at its end. There are none where
-// php.ini cannot be read.
+// php.ini cannot be read, or has sections that count for some requests only.
 func (m *Master) IniEdits(name, value string) []source.Edit {
 	if e, ok := m.IniSetting(name); ok {
 		return replace(e, value)
 	}
 	f, err := m.Root.Read(m.IniFile)
-	if m.IniFile == "" || err != nil {
+	if m.IniFile == "" || err != nil || limitedINI.Match(f.Data) {
 		return nil
 	}
 	line := name + " = " + value
@@ -74,48 +98,50 @@ func (m *Master) IniEdits(name, value string) []source.Edit {
 	return []source.Edit{{Span: f.Span(end, end), NewText: text}}
 }
 
-// Text is the pool's part of its file: from its header, with the comments right above it, to the
-// next section. ok is false where the pool stands in several places.
-func (p *Pool) Text() (text string, ok bool) {
-	if len(p.Headers) != 1 {
-		return "", false
-	}
+// limitedINI finds php.ini's sections for one host or path.
+var limitedINI = regexp.MustCompile(`(?im)^[ \t]*\[(HOST|PATH)[ \t]*=`)
+
+// Part is where the pool stands in its file: from its header, with the comments right above it, to
+// the next section and its comments. ok is false where the pool stands in several places, or
+// includes a file.
+func (p *Pool) Part() (part source.Span, ok bool) {
 	f := p.Header.File
-	_, start := f.Line(p.Header.Position().Line)
-	for n := p.Header.Position().Line - 1; n >= 1; n-- {
-		line, at := f.Line(n)
+	start, end := aboveComments(f, p.Header.Start), p.Master.sectionEnd(p.Header)
+	if end < len(f.Data) {
+		end = aboveComments(f, end)
+	}
+	if p.Master.layout().headers[f][0] == p.Header.Start {
+		start = 0 // the file's own heading goes with its first pool
+	}
+	for _, e := range p.Master.layout().sections[p.Name] {
+		if e.Key == "include" || e.Span.File != f || e.Span.Start < start || e.Span.End > end {
+			return source.Span{}, false
+		}
+	}
+	return f.Span(start, end), len(p.Headers) == 1
+}
+
+// aboveComments is the offset of the first of the comment lines right above a line, or of that line.
+func aboveComments(f *source.File, at int) int {
+	first := f.Position(at).Line
+	for n := first - 1; n >= 1; n-- {
+		line, start := f.Line(n)
 		if !strings.HasPrefix(strings.TrimSpace(string(line)), ";") {
 			break
 		}
-		start = at
+		at = start
 	}
-	end := p.Master.sectionEnd(p.Header)
-	if first := p.Master.firstHeader(f); first == p.Header {
-		start = 0 // the file's own heading goes with its first pool
-	}
-	return string(f.Data[start:end]), true
-}
-
-// firstHeader is the first section of a file.
-func (m *Master) firstHeader(f *source.File) source.Span {
-	var first source.Span
-	for _, h := range m.headers {
-		if h.span.File == f && (first.IsZero() || h.span.Start < first.Start) {
-			first = h.span
-		}
-	}
-	return first
+	return at
 }
 
 // Entries are the pool's lines, in the order in which FPM reads them.
 func (p *Pool) Entries() []*Entry {
-	var out []*Entry
-	for _, e := range p.Master.Entries {
-		if e.Section == p.Name && e.Key != "include" {
-			out = append(out, e)
-		}
-	}
-	return out
+	return slices.DeleteFunc(slices.Clone(p.Master.layout().sections[p.Name]), func(e *Entry) bool { return e.Key == "include" })
+}
+
+// Globals are the [global] section's lines, in the order in which FPM reads them.
+func (m *Master) Globals() []*Entry {
+	return slices.DeleteFunc(slices.Clone(m.layout().sections["global"]), func(e *Entry) bool { return e.Key == "include" })
 }
 
 // EnabledUnit is the systemd unit that starts the master at boot, "" where none is enabled: the unit

@@ -24,43 +24,57 @@ type Upgrade struct {
 // UpgradeOptions ask for an upgrade. Versions that are not given are found.
 type UpgradeOptions struct{ From, To string }
 
-// findUpgrade fills in the stack's upgrade where it holds several versions of PHP.
+// findUpgrade fills in the stack's upgrade where it holds several versions of PHP. Its error says
+// why an upgrade that was asked for cannot be made. Where there is nothing to move a note says so.
 func (s *Stack) findUpgrade(asked *UpgradeOptions) error {
 	masters := slices.DeleteFunc(slices.Clone(s.Masters), func(m *fpm.Master) bool { return m.Version == "" })
 	slices.SortStableFunc(masters, func(a, b *fpm.Master) int { return semver.Compare("v"+b.Version, "v"+a.Version) })
 	u := &Upgrade{Asked: asked != nil, Moving: asked != nil && asked.From != ""}
+	if asked == nil {
+		asked = &UpgradeOptions{}
+	} else if err := s.moveable(masters, asked); err != nil {
+		return err
+	}
 	for _, m := range masters {
-		switch {
-		case u.To != nil, asked != nil && asked.To != "" && asked.To != m.Version, asked != nil && asked.From == m.Version:
-		case m.Serves():
+		if m.Serves() && (asked.To == "" || asked.To == m.Version) && asked.From != m.Version {
 			u.To = m
-		case asked != nil && asked.To != "":
-			return fmt.Errorf("PHP %s's FPM is not installed under %s, so that nothing can be moved to it", m.Version, s.RootName)
+			break
 		}
-	}
-	if asked != nil && u.To == nil {
-		if asked.To != "" {
-			return fmt.Errorf("PHP %s is not configured under %s; there is %s", asked.To, s.RootName, versions(masters))
-		}
-		return fmt.Errorf("no version of PHP to move to under %s; there is %s", s.RootName, versions(masters))
 	}
 	for _, m := range masters {
-		if m == u.To || asked != nil && asked.From != "" && asked.From != m.Version || u.To == nil || u.To.Family != m.Family {
+		if u.To == nil || m == u.To || m.Version == u.To.Version || asked.From != "" && asked.From != m.Version || u.To.Family != m.Family {
 			continue
 		}
 		// Without --from and --to, an upgrade leads to a newer version.
-		if (asked == nil || asked.From == "" && asked.To == "") && semver.Compare("v"+m.Version, "v"+u.To.Version) >= 0 {
+		if asked.From == "" && asked.To == "" && semver.Compare("v"+m.Version, "v"+u.To.Version) > 0 {
 			continue
 		}
 		u.From = append(u.From, m)
 	}
-	if len(u.From) == 0 {
-		if asked != nil {
-			return fmt.Errorf("no version of PHP to move to %s from under %s; there is %s", u.To.Version, s.RootName, versions(masters))
-		}
-		return nil
+	switch {
+	case len(u.From) > 0:
+		s.Upgrade = u
+	case u.Asked && len(masters) == 0:
+		s.Notes = append(s.Notes, s.RootName+": the layout has one configuration for every version of PHP, so that there is nothing to move between versions")
+	case u.Asked:
+		s.Notes = append(s.Notes, fmt.Sprintf("%s: there is PHP %s only, so that there is nothing to move between versions", s.RootName, versions(masters)))
 	}
-	s.Upgrade = u
+	return nil
+}
+
+// moveable is an error where the versions of an upgrade are not there.
+func (s *Stack) moveable(masters []*fpm.Master, asked *UpgradeOptions) error {
+	for _, version := range []string{asked.From, asked.To} {
+		if version != "" && !slices.ContainsFunc(masters, func(m *fpm.Master) bool { return m.Version == version }) {
+			return fmt.Errorf("PHP %s is not configured under %s; there is %s", version, s.RootName, versions(masters))
+		}
+	}
+	to := slices.IndexFunc(masters, func(m *fpm.Master) bool {
+		return m.Version != asked.From && (asked.To == "" || m.Version == asked.To)
+	})
+	if to >= 0 && !slices.ContainsFunc(masters, func(m *fpm.Master) bool { return m.Version == masters[to].Version && m.Serves() }) {
+		return fmt.Errorf("PHP %s's FPM is not installed under %s: install it, or give another version with --to", masters[to].Version, s.RootName)
+	}
 	return nil
 }
 
@@ -72,7 +86,7 @@ func versions(masters []*fpm.Master) string {
 		}
 	}
 	if len(out) == 0 {
-		return "no version"
+		return "one configuration for every version"
 	}
 	return strings.Join(out, ", ")
 }
