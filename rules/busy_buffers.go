@@ -41,7 +41,9 @@ func checkBusyBuffers(p *lint.Pass) {
 			switch scope.Kind {
 			case "http", "server", "location", "if", "limit_except":
 				for _, module := range modulesOf(scope) {
-					checkLevel(p, scope, module)
+					if scope.Kind != "http" || inherited(scope, module) {
+						checkLevel(p, scope, module)
+					}
 				}
 			}
 		}
@@ -61,6 +63,14 @@ func modulesOf(scope *nginx.Scope) []string {
 		}
 	}
 	return out
+}
+
+// inherited says whether a server takes the sizes of the http level as they are: nginx judges them
+// server by server, never on the http level itself.
+func inherited(http *nginx.Scope, module string) bool {
+	return slices.ContainsFunc(http.Children, func(s *nginx.Scope) bool {
+		return s.Kind == "server" && !slices.Contains(modulesOf(s), module)
+	})
 }
 
 // checkLevel judges a level that sets at least one of the sizes: all others repeat an outer one.

@@ -3,10 +3,13 @@ package rules_test
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"fpmlint/lint"
 	"fpmlint/testdata/live"
@@ -36,6 +39,21 @@ func after(first, path string) func(*testing.T, *live.Server) (int, string) {
 	}
 }
 
+// ownHosts gives this thread and what it starts an /etc/hosts of their own. The thread ends with the test.
+func ownHosts(t *testing.T, s *live.Server) {
+	t.Helper()
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
+		t.Skipf("no namespace: %v", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount(s.Path("hosts"), "/etc/hosts", "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // order posts an order, and says how many were placed.
 func order(t *testing.T, s *live.Server) (status int, placed string) {
 	t.Helper()
@@ -62,7 +80,7 @@ func pools(t *testing.T, s *live.Server) (status int, answering string) {
 }
 
 func TestProofConnectivity(t *testing.T) {
-	ports := freePorts(t, 9)
+	ports := freePorts(t, 10)
 	port := func(i int) string { return "127.0.0.1:" + ports[i] }
 	tcp := func(pass, listen string) string {
 		return live.Site(live.PHPServer("bad.test", pass, "")) + live.Master("php", "", live.Pool("www", "a.sock", "listen = "+listen))
@@ -124,6 +142,12 @@ func TestProofConnectivity(t *testing.T) {
 			rule:    "proxy-pass-to-fpm",
 			archive: strings.Replace(passTo("", port(5)+`; # want "proxy-pass-to-fpm: "`), "        root", "        listen "+port(5)+";\n        root", 1),
 			broken:  answer{status: 502}, cured: ok, hand: [3]string{"nginx.conf", "fastcgi_pass " + port(5), "fastcgi_pass unix:@DIR@/a.sock"},
+		},
+		"localhost-dual-stack": {
+			rule: "localhost-dual-stack", severity: lint.Warning, before: ownHosts,
+			archive: live.Site(live.PHPServer("bad.test", "localhost:"+ports[9]+`; # want "localhost-dual-stack: "`, "            fastcgi_read_timeout 500ms;\n")) +
+				live.Master("php", "", live.Pool("www", "a.sock", "pm.max_children = 4\nlisten = "+port(9))) + "-- hosts --\n127.0.0.1 localhost\n::1 localhost\n",
+			ask: after("/wait.php?1500", "/index.php"), broken: answer{status: 502}, cured: ok,
 		},
 		"max-fails-blackout": {
 			rule: "max-fails-blackout", severity: lint.Warning,

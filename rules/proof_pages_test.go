@@ -11,7 +11,7 @@ import (
 // TestProofPages holds the log lines of pages whose faults are mended under load elsewhere.
 func TestProofPages(t *testing.T) {
 	t.Parallel()
-	server := func(host, address, more string) string { return live.PHPServer(host, address, more) }
+	server := live.PHPServer
 	s := live.Start(t, live.Site("    upstream pinned {\n        server unix:@DIR@/pinned.sock;\n        keepalive 8;\n    }\n"+
 		server("missing.test", "unix:@DIR@/missing.sock", "")+
 		server("closed.test", "unix:@DIR@/closed.sock", "")+

@@ -23,6 +23,8 @@ type proof struct {
 	option [2]string
 	// severity is the finding's, an error where it is not given.
 	severity lint.Severity
+	// before prepares the machine, on a thread of the test's own.
+	before func(*testing.T, *live.Server)
 	// refused says that a daemon does not start with it.
 	refused bool
 	// ask is the request that the fault concerns, index.php where it is not given.
@@ -67,6 +69,9 @@ func prove(t *testing.T, proofs map[string]proof) {
 				}
 			}
 			s := live.Prepare(t, p.archive+live.Scripts)
+			if p.before != nil {
+				p.before(t, s)
+			}
 			out, err := s.TryAll()
 			if p.refused != (err != nil) {
 				t.Fatalf("the start ends with %v: %s", err, out)
