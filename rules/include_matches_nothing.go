@@ -55,7 +55,11 @@ func reportUnmatched(p *lint.Pass, at source.Span, pattern string, beside []*sou
 	var related []source.Related
 	for _, f := range beside {
 		if !read[f] && !setAside(path.Base(f.Path)) {
-			names = append(names, f.Path)
+			name := f.Path
+			if p.Stack.Loose { // a repository is not laid out like a root
+				name = f.Display
+			}
+			names = append(names, name)
 			related = append(related, source.Related{Span: f.Span(0, 0), Message: "is not read"})
 		}
 	}

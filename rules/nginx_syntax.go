@@ -33,7 +33,7 @@ func checkNginxSyntax(p *lint.Pass) {
 			}
 			if problem.Kind == source.Denied || problem.Kind == source.Unread && !c.Root.Live() {
 				// The snapshot may lack what the server has, and nginx reads as root.
-				p.Skip("%s: an include was not read: %s", place(problem.Span), problem.Message)
+				p.Skip("%s: include %s was not read: %s", place(problem.Span), problem.Span.Text(), problem.Message)
 				continue
 			}
 			p.Report(lint.Finding{

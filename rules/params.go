@@ -53,13 +53,16 @@ func ownParams(s *nginx.Scope) *nginx.Statement {
 	return nil
 }
 
-// unreadAround names an include around the hand-off that was not read and may set parameters.
+// unreadAround names an include around the hand-off that was not read and may set its parameters.
 // fastcgi_params is known not to set SCRIPT_FILENAME where nginx.org or a current distribution
 // ships it, but only its owner knows which one it is.
 func unreadAround(h *stack.Handoff) string {
 	for s := h.Scope; s != nil; s = s.Parent {
 		for _, inc := range s.Unread {
 			return path.Base(inc.Arg(0))
+		}
+		if len(s.FindAll("fastcgi_param")) > 0 {
+			return "" // what the blocks around set does not reach here
 		}
 	}
 	return ""

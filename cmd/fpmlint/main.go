@@ -127,11 +127,15 @@ func suggestFlag(c *cli.Context, err error) error {
 	if !ok {
 		return err
 	}
+	name = strings.TrimLeft(name, "-")
+	if len(name) == 1 {
+		return fmt.Errorf("unknown flag -%s; fpmlint %s --help lists the flags", name, c.Command.Name)
+	}
 	var names []string
 	for _, f := range c.Command.Flags {
 		names = append(names, f.Names()...)
 	}
-	return fmt.Errorf("unknown flag --%s%s", strings.TrimLeft(name, "-"), didYouMean(name, names))
+	return fmt.Errorf("unknown flag --%s%s", name, didYouMean(name, names))
 }
 
 // didYouMean names the word that one was likely meant to be.
@@ -172,8 +176,10 @@ func reorder(app *cli.App, args []string) []string {
 		}
 		flags = append(flags, a)
 		name, _, hasValue := strings.Cut(strings.TrimLeft(a, "-"), "=")
-		if takesValue[name] && !hasValue && i+1 < len(args) {
-			i++
+		if takesValue[name] && !hasValue {
+			if i++; i == len(args) {
+				return flags // cli says that the value is missing
+			}
 			flags = append(flags, args[i])
 		}
 	}

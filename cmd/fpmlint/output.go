@@ -35,7 +35,11 @@ func parseOutputs(c *cli.Context) ([]output, error) {
 	for _, f := range formats {
 		format, file, _ := strings.Cut(f, "=")
 		if !slices.Contains(formatNames(), format) {
-			return nil, fmt.Errorf("--format: unknown format %q%s", format, didYouMean(format, formatNames()))
+			hint := didYouMean(format, formatNames())
+			if hint == "" {
+				hint = ": want " + strings.Join(formatNames(), ", ")
+			}
+			return nil, fmt.Errorf("--format: unknown format %q%s", format, hint)
 		}
 		if file == "" {
 			file = c.String("output")

@@ -249,7 +249,7 @@ func (l *loader) read(names []string, literal bool) include {
 	out := include{files: make([]*source.File, 0, len(names))}
 	for i, r := range results {
 		if r.err != nil {
-			out.kind, out.problem = unread(names[i], literal, r.err)
+			out.kind, out.problem = l.unread(names[i], literal, r.err)
 			continue
 		}
 		out.files = append(out.files, r.file)
@@ -260,9 +260,11 @@ func (l *loader) read(names []string, literal bool) include {
 	return out
 }
 
-// unread words why an include could not be read as nginx does.
-func unread(name string, literal bool, err error) (source.Kind, string) {
+// unread words why an include could not be read, on this machine as nginx does.
+func (l *loader) unread(name string, literal bool, err error) (source.Kind, string) {
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && !l.config.Root.Live():
+		return source.Unread, "there is no such file here"
 	case errors.Is(err, fs.ErrNotExist):
 		return source.Unread, fmt.Sprintf(`open() "%s" failed (2: No such file or directory)`, name)
 	case errors.Is(err, fs.ErrPermission):
@@ -327,10 +329,14 @@ func (l *loader) splice(scope *Scope, list []*Statement, open []*source.File, vi
 	}
 }
 
+// typesFile comes with nginx, and holds a types block alone: nothing is missed where a repository
+// lacks it.
+const typesFile = "mime.types"
+
 func (l *loader) include(scope *Scope, s *Statement, open []*source.File, via []*Statement) {
 	found := l.includes[s.Args[0].Value]
 	l.record(s, found.files)
-	if found.problem != "" {
+	if found.problem != "" && (path.Base(s.Args[0].Value) != typesFile || l.config.Root.Live()) {
 		scope.Unread = append(scope.Unread, s)
 		l.problem(s, found.kind, found.problem)
 	}
