@@ -18,16 +18,28 @@ func Families() []string {
 	return out
 }
 
+// about says what the rules of each family find.
+var about = map[string]string{
+	"start":         "a daemon does not start or reload, or reads other files than its owner thinks",
+	"connectivity":  "nginx cannot connect: wrong address, no permission, full queue, dead upstream",
+	"capacity":      "too many workers for the memory, or too few for the load",
+	"crashes":       "nothing brings PHP-FPM back, or its reload cuts requests off",
+	"time":          "time limits that are missing, or in the wrong order",
+	"buffers":       "responses and headers that do not fit, temporary files that cannot be written",
+	"requests":      "PHP gets the wrong script or parameters",
+	"exposure":      "others can run code, or read what is internal",
+	"observability": "the logs would not show what broke",
+	"edge":          "caches, proxies and crawlers in front of the site",
+	"policy":        "comments that suppress nothing",
+	"upgrade":       "what a change of PHP's version left behind",
+}
+
 // Index is a table of the families with links to their rules, seen from the repository's root.
 func Index() string {
 	var b strings.Builder
-	b.WriteString("| family | rules |\n|---|---|\n")
+	b.WriteString("| family | rules | they find |\n|---|---|---|\n")
 	for _, family := range Families() {
-		var links []string
-		for _, r := range of(family) {
-			links = append(links, fmt.Sprintf("[%s](rules/%s.md)", r.ID, r.ID))
-		}
-		fmt.Fprintf(&b, "| %s | %s |\n", family, strings.Join(links, ", "))
+		fmt.Fprintf(&b, "| [%s](rules/README.md#%s) | %d | %s |\n", family, family, len(of(family)), about[family])
 	}
 	return b.String()
 }

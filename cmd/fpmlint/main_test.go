@@ -72,29 +72,31 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "rewrite the README's session and the tables of rules")
+var update = flag.Bool("update", false, "rewrite the sessions of the documentation and the tables of rules")
 
-// TestReadme runs the README's sessions, and holds its table of rules and rules/README.md to the
-// rules. With -update it writes them.
+// TestReadme runs the sessions of README.md and testdata/README.md, and holds the tables of rules to
+// the rules. With -update it writes them.
 func TestReadme(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir(root)
-	readme := read(t, "README.md")
 	session := regexp.MustCompile("(?s)```console\n\\$ go run ./cmd/fpmlint (.*?)\n(.*?)```")
-	if !session.MatchString(readme) {
-		t.Fatal("README.md has no session")
+	rerun := func(name string) string {
+		page := read(t, name)
+		if !session.MatchString(page) {
+			t.Fatal(name, "has no session")
+		}
+		return session.ReplaceAllStringFunc(page, func(block string) string {
+			args := session.FindStringSubmatch(block)[1]
+			var out, errs strings.Builder
+			run(context.Background(), append([]string{"fpmlint"}, strings.Fields(args)...), nil, &out, &errs)
+			return "```console\n$ go run ./cmd/fpmlint " + args + "\n" + out.String() + errs.String() + "```"
+		})
 	}
-	now := session.ReplaceAllStringFunc(readme, func(block string) string {
-		args := session.FindStringSubmatch(block)[1]
-		var out, errs strings.Builder
-		run(context.Background(), append([]string{"fpmlint"}, strings.Fields(args)...), nil, &out, &errs)
-		return "```console\n$ go run ./cmd/fpmlint " + args + "\n" + out.String() + errs.String() + "```"
-	})
-	now = regexp.MustCompile(`(?m)^\| family \| rules \|\n(\|.*\n)+`).ReplaceAllLiteralString(now, rules.Index())
-	for name, text := range map[string]string{"README.md": now, "rules/README.md": rules.Markdown()} {
+	readme := regexp.MustCompile(`(?m)^\| family \|.*\n(\|.*\n)+`).ReplaceAllLiteralString(rerun("README.md"), rules.Index())
+	for name, text := range map[string]string{"README.md": readme, "testdata/README.md": rerun("testdata/README.md"), "rules/README.md": rules.Markdown()} {
 		if *update {
 			if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 				t.Fatal(err)
