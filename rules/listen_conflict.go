@@ -3,6 +3,7 @@ package rules
 import (
 	_ "embed"
 	"fmt"
+	"strings"
 
 	"fpmlint/lint"
 	"fpmlint/lint/address"
@@ -86,10 +87,13 @@ func every(a, b address.Address) bool {
 // address, while what it refuses to read twice is the same words.
 func oneSocket(a, b listener) bool {
 	host := func(l listener) string {
-		if l.addr.Host == "" {
-			return "::"
+		if l.addr.Host != "" {
+			return l.addr.Host
 		}
-		return l.addr.Host
+		if host, _, ok := strings.Cut(l.text, ":"); ok && !strings.HasPrefix(host, "[") {
+			return host // 0.0.0.0, which is no port alone
+		}
+		return "::"
 	}
 	return a.master != nil && a.master == b.master && !a.addr.IsUnix() && host(a) == host(b) && a.text != b.text
 }

@@ -132,8 +132,12 @@ func ParseListen(text, prefix string) (Address, error) {
 		if err != nil || port <= 0 || port > 65535 {
 			return Address{}, fmt.Errorf("invalid port value '%s'", p)
 		}
-		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-		host = canonicalHost(host)
+		inner, opened := strings.CutPrefix(host, "[")
+		inner, closed := strings.CutSuffix(inner, "]")
+		if host == "" || opened != closed || strings.Contains(host, "/") { // FPM looks it up as a name
+			return Address{}, fmt.Errorf("invalid host '%s'", host)
+		}
+		host = canonicalHost(inner)
 		if host == "*" || host == "0.0.0.0" || host == "::" {
 			host = ""
 		}
