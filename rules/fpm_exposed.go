@@ -47,7 +47,7 @@ func checkFPMExposed(p *lint.Pass) {
 			Span: listen.Span,
 		}
 		switch {
-		case p.Stack.Split:
+		case p.Stack.Split, pool.Master.Family == "docker" && len(p.Stack.Nginx) == 0: // nginx has another image
 			f.Severity = lint.Info
 			f.Help = "between containers this is usual: publish the port to no one but nginx"
 		case p.Stack.Loose && !onlyLoopback(ways[pool]):

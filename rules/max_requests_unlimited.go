@@ -26,6 +26,7 @@ var MaxRequestsUnlimited = lint.Rule{
 
 func checkMaxRequestsUnlimited(p *lint.Pass) {
 	handoffs := served(p.Stack)
+	var found poolGroups
 	for _, pool := range servingPools(p.Stack) {
 		s, pm := pool.Get("pm.max_requests"), pool.Get("pm")
 		n, ok := pool.Int("pm.max_requests")
@@ -41,9 +42,8 @@ func checkMaxRequestsUnlimited(p *lint.Pass) {
 			continue
 		}
 		f := lint.Finding{
-			Message: fmt.Sprintf("pm.max_requests is %s in %s: memory that its workers leak is never given back", orUnset(s), poolName(pool)),
-			Help:    fmt.Sprintf("set pm.max_requests = %d, or a number at which the workers' memory is still what it should be", p.Count("requests")),
-			Span:    settingSpan(pool, s),
+			Help: fmt.Sprintf("set pm.max_requests = %d, or a number at which the workers' memory is still what it should be", p.Count("requests")),
+			Span: settingSpan(pool, s),
 		}
 		if editablePool(pool, s) {
 			f.Fix = &lint.Fix{
@@ -51,6 +51,9 @@ func checkMaxRequestsUnlimited(p *lint.Pass) {
 				Edits:       pool.SetEdits("pm.max_requests", itoa(p.Count("requests"))),
 			}
 		}
-		p.Report(f)
+		found.add(pool, s, f, func(pools string) string {
+			return fmt.Sprintf("pm.max_requests is %s in %s: memory that workers leak is never given back", orUnset(s), pools)
+		})
 	}
+	found.report(p)
 }

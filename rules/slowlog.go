@@ -29,6 +29,7 @@ var Slowlog = lint.Rule{
 }
 
 func checkSlowlog(p *lint.Pass) {
+	var found poolGroups
 	for _, pool := range servingPools(p.Stack) {
 		timeout, file := pool.Get("request_slowlog_timeout"), pool.Get("slowlog")
 		n, ok := pool.Seconds("request_slowlog_timeout")
@@ -43,12 +44,16 @@ func checkSlowlog(p *lint.Pass) {
 			continue
 		}
 		f := lint.Finding{
-			Message: fmt.Sprintf("request_slowlog_timeout is %s in %s: nothing says which script was slow when requests pile up", orUnset(timeout), poolName(pool)),
-			Help:    fmt.Sprintf("set request_slowlog_timeout = %s and a slowlog", seconds(p.Duration("timeout"))),
-			Span:    settingSpan(pool, timeout),
+			Help: fmt.Sprintf("set request_slowlog_timeout = %s and a slowlog", seconds(p.Duration("timeout"))),
+			Span: settingSpan(pool, timeout),
+		}
+		message := func(pools string) string {
+			return fmt.Sprintf("request_slowlog_timeout is %s in %s: nothing says which script was slow when requests pile up", orUnset(timeout), pools)
 		}
 		if file.Text != "" {
-			f.Message = fmt.Sprintf("slowlog = %s is never written to: request_slowlog_timeout is %s in %s", file.Text, orUnset(timeout), poolName(pool))
+			message = func(pools string) string {
+				return fmt.Sprintf("slowlog = %s is never written to: request_slowlog_timeout is %s in %s", file.Text, orUnset(timeout), pools)
+			}
 			f.Related = []source.Related{{Span: file.Span, Message: "the slow log"}}
 		}
 		inContainer := p.Stack.Split || pool.Master.Family == "docker"
@@ -58,8 +63,9 @@ func checkSlowlog(p *lint.Pass) {
 		if dir := p.Stack.LogDirs[pool]; dir != "" && editablePool(pool, timeout, file) {
 			f.Fix = &lint.Fix{Safe: !inContainer, Description: "log the stack of slow requests", Edits: slowlogEdits(p, pool, file, dir)}
 		}
-		p.Report(f)
+		found.add(pool, timeout, f, message)
 	}
+	found.report(p)
 }
 
 // slowlogEdits set the time, at most that after which requests are ended, and a file beside the

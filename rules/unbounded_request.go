@@ -26,6 +26,7 @@ var UnboundedRequest = lint.Rule{
 
 func checkUnboundedRequest(p *lint.Pass) {
 	handoffs := served(p.Stack)
+	var found poolGroups
 	for _, pool := range servingPools(p.Stack) {
 		s := pool.Get("request_terminate_timeout")
 		n, ok := pool.Seconds("request_terminate_timeout")
@@ -44,7 +45,6 @@ func checkUnboundedRequest(p *lint.Pass) {
 			continue
 		}
 		f := lint.Finding{
-			Message: fmt.Sprintf("request_terminate_timeout is %s in %s: nginx gives up after %s, but a request that hangs holds its worker for ever, since max_execution_time counts no waiting", orUnset(s), poolName(pool), seconds(r.least)),
 			Help:    fmt.Sprintf("set request_terminate_timeout = %s, what nginx waits (fastcgi_read_timeout)", seconds(r.least)),
 			Span:    settingSpan(pool, s),
 			Related: []source.Related{r.origin},
@@ -59,8 +59,11 @@ func checkUnboundedRequest(p *lint.Pass) {
 				Edits:       pool.SetEdits("request_terminate_timeout", seconds(r.least)),
 			}
 		}
-		p.Report(f)
+		found.add(pool, s, f, func(pools string) string {
+			return fmt.Sprintf("request_terminate_timeout is %s in %s: nginx gives up after %s, but a request that hangs holds its worker for ever, since max_execution_time counts no waiting", orUnset(s), pools, seconds(r.least))
+		})
 	}
+	found.report(p)
 }
 
 // readRange is how long the hand-offs of a pool wait for it.

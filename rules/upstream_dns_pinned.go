@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"fpmlint/lint"
+	"fpmlint/lint/nginx"
+	"fpmlint/lint/source"
 )
 
 //go:embed upstream-dns-pinned.md
@@ -22,6 +24,12 @@ var UpstreamDNSPinned = lint.Rule{
 }
 
 func checkUpstreamDNSPinned(p *lint.Pass) {
+	type pinned struct {
+		config *nginx.Config
+		name   string
+	}
+	var found groups[pinned]
+	seen := map[source.Span]bool{}
 	for h := range p.Stack.All {
 		for _, b := range h.Backends {
 			name := b.Address.Host
@@ -31,9 +39,19 @@ func checkUpstreamDNSPinned(p *lint.Pass) {
 			case b.Server != nil && (b.Server.Resolve || b.Server.Down):
 			case b.Upstream == nil && h.Config.Upstream(name) != nil: // upstream-unresolvable's
 			default:
-				p.Report(passFinding(h, b, fmt.Sprintf("nginx looks %s up once, when it starts or reloads: it does not start while the name is unknown, and keeps the address when it changes", name),
-					"reload nginx when the address changes, as after a container was made anew; a server's option resolve (nginx 1.27.3 and later, with zone and resolver) follows it"))
+				f, fresh := found.at(pinned{h.Config, name})
+				if fresh {
+					f.Finding = passFinding(h, b, fmt.Sprintf("nginx looks %s up once, when it starts or reloads: it does not start while the name is unknown, and keeps the address when it changes", name),
+						"reload nginx when the address changes, as after a container was made anew; a server's option resolve (nginx 1.27.3 and later, with zone and resolver) follows it")
+				} else {
+					f.Handoffs = append(f.Handoffs, h)
+					if !seen[b.Span] && len(f.Related) < maxRelated {
+						f.Related = append(f.Related, source.Related{Span: b.Span, Message: "and here"})
+					}
+				}
+				seen[b.Span] = true
 			}
 		}
 	}
+	found.report(p)
 }
