@@ -94,11 +94,15 @@ func readPolicy(name string) (*config.Policy, error) {
 	return config.Read(name, rules.All())
 }
 
-// loads are what the command line names, else the policy's stacks. Facts of the command line go
-// before those of the policy.
+// loads are what the command line names, else the policy's stacks: so does the policy's own
+// directory, as CI names it whatever a repository holds. Facts of the command line go before those
+// of the policy.
 func loads(given stack.Options, policy *config.Policy) []stack.Options {
 	facts := config.Facts{RAM: given.RAM, Reserve: given.Reserve, WorkerRSS: given.WorkerRSS}
 	names := len(given.Paths) + len(given.NginxConf) + len(given.FPMConf)
+	if len(given.Paths) == 1 && names == 1 && policy.At(given.Paths[0]) {
+		names = 0
+	}
 	if names > 0 || given.Root != "" || given.NginxRoot != "" || given.FPMRoot != "" || len(policy.Stacks) == 0 {
 		policy.Facts.Apply(&given)
 		return []stack.Options{given}

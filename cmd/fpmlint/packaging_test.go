@@ -121,6 +121,8 @@ func TestAction(t *testing.T) {
 		{"--help", "", "error", exitUsage, "no such file"},
 		{"$(touch pwned)", "", "error", exitUsage, "no such file"},
 		{".", "", "never", exitClean, "::error "},
+		{".", "", "", exitFindings, "::error "},
+		{"./etc", "", "error\n--help", exitUsage, "unknown severity"},
 	} {
 		temp := t.TempDir()
 		dir, out, code := shell(t, `ln -s "$(command -v fpmlint)" "$RUNNER_TEMP/fpmlint"`+"\n"+step.Run,

@@ -42,6 +42,19 @@ type Policy struct {
 	ignore []string
 }
 
+// At says whether a path is the policy's directory.
+func (p *Policy) At(name string) bool {
+	if p.File == "" {
+		return false
+	}
+	dir, err := os.Stat(p.Dir)
+	if err != nil {
+		return false
+	}
+	at, err := os.Stat(name)
+	return err == nil && os.SameFile(dir, at)
+}
+
 // Facts about a host, in bytes; 0 is not given.
 type Facts struct{ RAM, Reserve, WorkerRSS int64 }
 
