@@ -47,8 +47,16 @@ type Daemon struct {
 	Grace time.Duration `json:"grace,omitempty"`
 	// Unit is the systemd service that starts it, where systemd runs.
 	Unit string `json:"unit,omitempty"`
+	// Abrupt says that a reload cuts running requests off.
+	Abrupt bool `json:"abrupt,omitempty"`
+	// PIDFile is PHP-FPM's, "" where it has none.
+	PIDFile string `json:"pidFile,omitempty"`
 	// Logs are nginx's error logs.
 	Logs []string `json:"logs,omitempty"`
+
+	// files are those of the configuration, graceFile the one that sets process_control_timeout.
+	files     []string
+	graceFile string
 }
 
 // Name is how a daemon is called in messages.
@@ -70,6 +78,9 @@ func (p *Programs) nginxDaemon(c *nginx.Config) (*Daemon, error) {
 	d := &Daemon{Kind: kindNginx, Conf: c.Conf.Disk, Program: p.Nginx, TestCommand: p.NginxTest, ReloadCommand: p.NginxReload}
 	if d.Program == "" && p.Live {
 		d.Program = firstProgram([]string{"/usr/sbin/nginx", "/usr/local/nginx/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx"}, "nginx")
+	}
+	for _, f := range c.Files {
+		d.files = append(d.files, f.Source.Disk)
 	}
 	for scope := range c.Scopes {
 		for _, s := range scope.FindAll("error_log") {
@@ -106,6 +117,13 @@ func (p *Programs) fpmDaemon(m *fpm.Master) (*Daemon, error) {
 	if seconds, ok := m.GlobalSeconds("process_control_timeout"); ok {
 		d.Grace = time.Duration(seconds) * time.Second
 	}
+	if setting := m.Global("process_control_timeout"); !setting.Span.IsZero() {
+		d.graceFile = setting.Span.File.Disk
+	}
+	if pid := m.Global("pid").Text; filepath.IsAbs(pid) {
+		d.PIDFile = pid
+	}
+	d.files = disks(m.Files)
 	return d, d.usable(p, "--php-fpm-bin", "--fpm-test", strings.TrimSpace("php-fpm "+m.Version))
 }
 
@@ -220,7 +238,7 @@ func (d *Daemon) reload(ctx context.Context) error {
 	if before == nil {
 		return fmt.Errorf("%s is not running: start it first", d.Name())
 	}
-	if d.Kind == kindFPM && d.Grace == 0 {
+	if d.Abrupt {
 		before.awaitIdle(ctx)
 	}
 	if unit := before.unit(ctx); unit != "" {
@@ -240,20 +258,31 @@ func (d *Daemon) signal() syscall.Signal {
 	return syscall.SIGHUP
 }
 
-// ReloadByHand is the command that an operator would type.
+// ReloadByHand is the command that an operator would type. The test comes first: PHP-FPM ends at a
+// reload whose configuration it refuses.
 func (d *Daemon) ReloadByHand() string {
 	p, err := d.running()
 	switch {
 	case d.ReloadCommand != "":
 		return d.ReloadCommand
-	case err == nil && p != nil && p.service() != "":
-		return "systemctl reload " + p.service()
-	case err == nil && p != nil && d.Kind == kindFPM:
-		return fmt.Sprintf("kill -USR2 %d", p.pid)
-	case err == nil && p != nil:
-		return fmt.Sprintf("kill -HUP %d", p.pid)
+	case err != nil || p == nil:
+		return d.startByHand()
 	}
-	return d.startByHand()
+	command := fmt.Sprintf("kill -HUP %d", p.pid)
+	if d.Kind == kindFPM {
+		command = fmt.Sprintf("kill -USR2 %d", p.pid)
+	}
+	if unit := p.service(); unit != "" {
+		command = "systemctl reload " + unit
+	}
+	if d.Program == "" {
+		return command
+	}
+	test := quote(d.Program) + " -t"
+	for _, arg := range d.args() {
+		test += " " + quote(arg)
+	}
+	return test + " && " + command
 }
 
 // toStart says that a daemon is to be started.
@@ -269,7 +298,7 @@ func (d *Daemon) startByHand() string {
 	case d.Program == "":
 		return "start it as this machine does"
 	case d.Kind == kindFPM:
-		return fmt.Sprintf("%s -D -y %s", d.Program, d.Conf)
+		return fmt.Sprintf("%s -D -y %s", quote(d.Program), quote(d.Conf))
 	}
-	return fmt.Sprintf("%s -c %s", d.Program, d.Conf)
+	return fmt.Sprintf("%s -c %s", quote(d.Program), quote(d.Conf))
 }

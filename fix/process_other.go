@@ -5,6 +5,7 @@ package fix
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // process is a running master. Only Linux tells which one belongs to which configuration.
@@ -25,3 +26,4 @@ func (d *Daemon) revive(context.Context, *process) error { return errNoProcesses
 func (p *process) service() string                       { return "" }
 func (p *process) unit(context.Context) string           { return "" }
 func (p *process) awaitIdle(context.Context)             {}
+func (p *process) loaded(*Daemon) time.Time              { return time.Time{} }

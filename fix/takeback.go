@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -82,5 +83,13 @@ func (t *Transaction) byHand() []string {
 	return out
 }
 
-// quote makes one word of a path for a shell.
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+// plainWord is what a shell takes as it stands.
+var plainWord = regexp.MustCompile(`^[\w./:@%+=-]+$`)
+
+// quote makes one word of a text for a shell.
+func quote(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

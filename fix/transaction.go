@@ -100,11 +100,34 @@ func (t *Transaction) Run(ctx context.Context) error {
 		}
 		return t.takeBack(context.WithoutCancel(ctx), err)
 	}
+	t.tellUnloaded()
 	t.run.State, t.run.Outcome = stateDone, "done"
 	if err := t.Journal.save(t.run); err != nil {
 		return t.takeBack(context.WithoutCancel(ctx), err)
 	}
 	return nil
+}
+
+// tellUnloaded says which daemons still run with the old files.
+func (t *Transaction) tellUnloaded() {
+	for _, d := range t.daemons {
+		if p, err := d.running(); !t.Reload && t.Programs.Live && err == nil && p != nil {
+			t.Say(Step{Action: "reload", Object: d.Name(), Note: "not done, it still runs with the old files; --reload would have done it; by hand: " + d.ReloadByHand()})
+		}
+	}
+}
+
+// tellTakenOver says which earlier changes the reloads will take over besides the run's.
+func (t *Transaction) tellTakenOver() {
+	for _, d := range t.daemons {
+		p, err := d.running()
+		if !t.Reload || err != nil || p == nil {
+			continue
+		}
+		if files, loaded := d.outdated(p); len(files) > 0 {
+			t.Say(Step{Action: "reload", Object: d.Name(), Note: fmt.Sprintf("will take over what was changed since it loaded its files at %s too: %s", loaded.Format(time.DateTime), strings.Join(files, ", "))})
+		}
+	}
 }
 
 // todo notes what is left to do, once.
@@ -130,6 +153,9 @@ func (t *Transaction) findDaemons() error {
 	}
 	add := func(d *Daemon, err error) error {
 		if err == nil && d != nil && d.runnable() && !slices.ContainsFunc(t.daemons, func(have *Daemon) bool { return have.Kind == d.Kind && have.Conf == d.Conf }) {
+			if p, err := d.running(); err == nil { // before the files change
+				d.Abrupt = d.abrupt(p)
+			}
 			t.daemons = append(t.daemons, d)
 		}
 		return err
@@ -198,6 +224,7 @@ func (t *Transaction) check(ctx context.Context) error {
 		t.Say(Step{Action: "check", Object: "nginx and PHP-FPM", Note: "not run: the files are not this machine's (--nginx-test and --fpm-test give commands)"})
 		return nil
 	}
+	t.tellTakenOver()
 	c, err := stage(t.Plan.Changes)
 	defer c.close()
 	for _, d := range t.daemons {
@@ -247,8 +274,8 @@ func (t *Transaction) prepare() error {
 		}
 		t.run.Files = append(t.run.Files, f)
 	}
-	t.run.Daemons = t.daemons
 	if t.Reload {
+		t.run.Daemons = t.daemons
 		t.run.Sockets = socketsToAlign(t.Plan.Before.Stacks, t.Plan.After.Stacks)
 	}
 	return nil
@@ -325,13 +352,13 @@ func (t *Transaction) reload(ctx context.Context) error {
 			if d.Kind != kind {
 				continue
 			}
-			if why := t.spare(ctx, d); why != "" {
-				t.Say(Step{Action: "reload", Object: d.Name(), Note: why})
-				continue
-			}
 			before, err := d.running()
 			if err != nil && d.ReloadCommand == "" {
 				return err
+			}
+			if why := t.spare(ctx, d, before); why != "" {
+				t.Say(Step{Action: "reload", Object: d.Name(), Note: why})
+				continue
 			}
 			if before == nil && d.ReloadCommand == "" {
 				t.todo(d.toStart())
@@ -351,8 +378,8 @@ func (t *Transaction) reload(ctx context.Context) error {
 // spare says why a PHP-FPM is not reloaded: without process_control_timeout a reload cuts running
 // requests off, and only a hand-off that fails without one is worth that: one to a pool that is new,
 // or that is broken still. What an aligned socket mends does not fail any more.
-func (t *Transaction) spare(ctx context.Context, d *Daemon) string {
-	if d.Kind != kindFPM || d.Grace > 0 || d.ReloadCommand != "" || !t.Probe {
+func (t *Transaction) spare(ctx context.Context, d *Daemon, p *process) string {
+	if p == nil || !d.Abrupt || d.ReloadCommand != "" || !t.Probe {
 		return ""
 	}
 	var led []place
@@ -369,5 +396,5 @@ func (t *Transaction) spare(ctx context.Context, d *Daemon) string {
 			return ""
 		}
 	}
-	return "left running: its process_control_timeout was 0, so a reload would cut running requests off; the change counts from its next restart"
+	return "left running: the process_control_timeout that it runs with is 0, so a reload would cut running requests off; the change counts from its next restart"
 }

@@ -75,6 +75,15 @@ func (a *applier) apply() error {
 	return err
 }
 
+// outdated says which daemons do not run with their files, where a reload was asked for and there is
+// nothing to change.
+func (a *applier) outdated() []string {
+	if !a.programs.Live || !a.run.c.Bool("reload") {
+		return nil
+	}
+	return (&fix.Transaction{Plan: a.run.plan, Programs: a.programs}).Outdated()
+}
+
 // liveDir keeps the journals and backups of this machine.
 const liveDir = "/var/lib/fpmlint"
 

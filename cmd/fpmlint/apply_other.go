@@ -21,9 +21,10 @@ func (f *fixRun) open(_ fix.Programs, write bool) (*applier, error) {
 	return &applier{}, nil
 }
 
-func (a *applier) close()       {}
-func (a *applier) apply() error { return errOnlyUnix }
-func failureCode(error) int     { return 0 }
+func (a *applier) close()             {}
+func (a *applier) apply() error       { return errOnlyUnix }
+func (a *applier) outdated() []string { return nil }
+func failureCode(error) int           { return 0 }
 
 func rollbackCommand() *cli.Command {
 	return &cli.Command{Name: "rollback", Usage: "take a fix run back", Action: func(*cli.Context) error { return errOnlyUnix }}

@@ -111,6 +111,7 @@ func runFix(c *cli.Context) error {
 	}
 	switch {
 	case len(f.plan.Changes) == 0 && write:
+		f.todo = a.outdated()
 		return f.end("nothing to fix", nil)
 	case len(f.plan.Changes) == 0:
 		f.end("nothing to fix", nil) //nolint:errcheck // what remains does not count without --write

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"fpmlint/testdata/live"
 )
@@ -54,4 +56,56 @@ func TestFixOfStoppedDaemons(t *testing.T) {
 		s.StartNginx()
 		wantStatus(t, s, "bad.test", "/index.php", 200)
 	})
+}
+
+// TestFixOfLoadedFiles tells a daemon that runs with its files from one that runs with older ones: no
+// finding is left in the files, and yet the site is down.
+func TestFixOfLoadedFiles(t *testing.T) {
+	s := live.Start(t, mismatch())
+	code, out := fixed(t, s, "--write", "--root", "/")
+	if code != 0 || !strings.Contains(out, "it still runs with the old files") {
+		t.Errorf("--write: exit code %d\n%s", code, out)
+	}
+	wantStatus(t, s, "bad.test", "/index.php", 502)
+	code, out = fixed(t, s, "--reload")
+	_, command, _ := strings.Cut(out, "changed since; reload it: ")
+	if code != 1 || !strings.Contains(out, s.Path("nginx.conf")+" changed since") {
+		t.Fatalf("--reload: exit code %d\n%s", code, out)
+	}
+	if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", command, err, out)
+	}
+	if !eventually(func() bool { status, _ := s.Get("bad.test", "/index.php"); return status == 200 }) {
+		t.Error("the command did not reload nginx")
+	}
+	if !eventually(func() bool { code, out = fixed(t, s, "--reload"); return code == 0 }) { // the old worker leaves a little later
+		t.Errorf("after it: exit code %d\n%s", code, out)
+	}
+}
+
+// TestFixReloadsNobodyAbruptly spares running requests of a PHP-FPM that has not loaded the
+// process_control_timeout that its file has had for a while, and says what else a reload takes over.
+func TestFixReloadsNobodyAbruptly(t *testing.T) {
+	s := live.Start(t, strings.Replace(mismatch(), "process_control_timeout = 10s\n", "", 1))
+	if code, out := fixed(t, s, "--write", "--select", "process-control-timeout"); code != 0 {
+		t.Fatalf("exit code %d\n%s", code, out)
+	}
+	s.Write("8.2/php-fpm.conf", strings.Replace(s.Read("8.2/php-fpm.conf"), "emergency_restart_interval = 1m\n", "", 1))
+	slow := make(chan int)
+	go func() {
+		status, _ := s.Get("good.test", "/slow.php")
+		slow <- status
+	}()
+	time.Sleep(300 * time.Millisecond)
+	code, out := fixed(t, s, "--reload")
+	if code != 0 || !strings.Contains(out, "left running") || !strings.Contains(out, "will take over what was changed since it loaded its files") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	if status := <-slow; status != 200 {
+		t.Errorf("the running request ends with %d", status)
+	}
+	wantStatus(t, s, "bad.test", "/index.php", 200)
+	if code, out := fixed(t, s, "--reload"); code != 1 || !strings.Contains(out, "since that cuts running requests off") {
+		t.Errorf("the second run: exit code %d\n%s", code, out)
+	}
 }
