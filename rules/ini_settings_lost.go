@@ -1,12 +1,14 @@
 package rules
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"slices"
 	"strings"
 
 	"fpmlint/lint"
+	"fpmlint/lint/fpm"
 	"fpmlint/lint/source"
 )
 
@@ -79,7 +81,7 @@ func checkINISettingsLost(p *lint.Pass) {
 			if !among(e.Value, key.defaults) || e.Value == was.Value {
 				continue
 			}
-			now = key.name + " = " + e.Value
+			now = key.name + " = " + cmp.Or(e.Value, `""`)
 		}
 		f := lint.Finding{
 			Severity: severity,
@@ -87,12 +89,28 @@ func checkINISettingsLost(p *lint.Pass) {
 			Help:     fmt.Sprintf("set %s = %s in PHP %s's php.ini too", key.name, value, u.To.Version),
 			Span:     was.Span,
 		}
-		if edits := u.To.IniEdits(key.name, value); len(edits) > 0 && allEditable(edits) {
+		edits := u.To.IniEdits(key.name, value)
+		if lack := u.lacking(old, key.name); lack != "" {
+			f.Help = fmt.Sprintf("install and enable extension %s for PHP %s first, which keeps the sessions; then %s", lack, u.To.Version, f.Help)
+		} else if allEditable(edits) {
 			f.Fix = &lint.Fix{Description: fmt.Sprintf("carry %s over to PHP %s", key.name, u.To.Version), Edits: edits}
 			f.Related = []source.Related{{Span: edits[0].Span, Message: "PHP " + u.To.Version + " reads this file"}}
 		}
 		p.Report(f)
 	}
+}
+
+// lacking is the extension that a session setting needs and the new version does not have.
+func (u *move) lacking(old *fpm.Master, key string) string {
+	handler, ok := old.IniSetting("session.save_handler")
+	if !ok || key != "session.save_handler" && key != "session.save_path" || among(handler.Value, []string{"files", "user", ""}) {
+		return ""
+	}
+	of := func(e *fpm.Entry) bool { return extensionName(e) == strings.ToLower(handler.Value) }
+	if slices.ContainsFunc(old.Extensions(), of) && !slices.ContainsFunc(u.To.Extensions(), of) {
+		return handler.Value
+	}
+	return ""
 }
 
 // among says whether a value is in a list; php.ini takes units and switches in any case.

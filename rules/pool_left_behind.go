@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"path"
@@ -53,7 +54,7 @@ func checkPoolLeftBehind(p *lint.Pass) {
 func reportLeftBehind(p *lint.Pass, u *move, pool *fpm.Pool, addr address.Address, passes []passage) {
 	f := lint.Finding{
 		Message: fmt.Sprintf("%s has no counterpart in PHP %s, and nginx passes to %s", poolName(pool), u.To.Version, addr),
-		Help:    fmt.Sprintf("fpmlint fix --upgrade --to %s takes the pool along", u.To.Version),
+		Help:    u.command(pool.Master) + " takes the pool along",
 		Span:    pool.Get("listen").Span,
 	}
 	if len(passes[0].backend.Pools) > 0 {
@@ -102,7 +103,8 @@ func (u *move) port(pool *fpm.Pool, addr address.Address, passes []passage) (fix
 		text.WriteString(value)
 		at = e.ValueSpan.End
 	}
-	text.Write(part.File.Data[at:part.End])
+	text.Write(bytes.TrimRight(part.File.Data[at:part.End], "\r\n"))
+	text.WriteByte('\n')
 	fix = &lint.Fix{
 		Description: fmt.Sprintf("take pool %s along to PHP %s as %s", pool.Name, u.To.Version, name),
 		Files:       []lint.NewFile{{Root: u.To.Root, Path: name, Data: []byte(text.String()), Like: part.File}},

@@ -80,8 +80,8 @@ func reportLost(p *lint.Pass, u *move, old, next *fpm.Pool) {
 	for _, l := range list {
 		p.Report(lint.Finding{
 			Severity: u.lostSeverity(u.used[old]),
-			Message:  fmt.Sprintf("%s = %s of PHP %s is lost: %s has %s", withIndex(l.entry), l.written, old.Master.Version, poolName(next), l.now),
-			Help:     fmt.Sprintf("set it in %s too: fpmlint fix --upgrade carries it over", next.Header.File.Display) + generatedNote(next.Header.File),
+			Message:  fmt.Sprintf("%s = %s of PHP %s is lost: %s has %s", withIndex(l.entry), l.entry.ValueSpan.Text(), old.Master.Version, poolName(next), l.now),
+			Help:     fmt.Sprintf("set it in %s too: %s carries it over", next.Header.File.Display, u.command(old.Master)) + generatedNote(next.Header.File),
 			Span:     l.entry.Span,
 			Related:  []source.Related{{Span: next.Header, Message: poolName(next) + " is here"}},
 			Fix:      fix,
@@ -107,7 +107,7 @@ func (u *move) lostSettings(old, next *fpm.Pool) []lost {
 		}
 		now, isDefault := nowIn(next, e)
 		switch {
-		case !isDefault || now == u.text(old.Master, e.Value):
+		case !isDefault || now == u.meant(old, e):
 		case slices.Contains(processKeys, key) && !tuned:
 		case !slices.Contains(processKeys, key) && isPackaged(old.Master, key, e.Value):
 		default:
@@ -129,7 +129,7 @@ func reportGlobalsLost(p *lint.Pass, u *move, old *fpm.Master) {
 		f := lint.Finding{
 			Severity: u.lostSeverity(u.uses(old)),
 			Message:  fmt.Sprintf("%s = %s of PHP %s is lost: PHP %s has %s", e.Key, was.Text, old.Version, u.To.Version, cmp.Or(now.Text, "none")),
-			Help:     fmt.Sprintf("set it in %s too: fpmlint fix --upgrade carries it over", u.To.Conf.Display) + generatedNote(u.To.Conf),
+			Help:     fmt.Sprintf("set it in %s too: %s carries it over", u.To.Conf.Display, u.command(old)) + generatedNote(u.To.Conf),
 			Span:     was.Entry.Span,
 		}
 		if edits := u.To.SetEdits(e.Key, u.value(old, was.Entry)); !u.To.PoolsOnly && !old.PoolsOnly && allEditable(edits) {
@@ -153,7 +153,7 @@ func reportDiffering(p *lint.Pass, u *move, old, next *fpm.Pool) {
 			e = set.Entry
 		}
 		now, isDefault := nowIn(next, e)
-		if isDefault || isPackaged(old.Master, key, e.Value) || u.text(old.Master, e.Value) == now {
+		if isDefault || isPackaged(old.Master, key, e.Value) || u.meant(old, e) == now || strings.ReplaceAll(e.Value, "$pool", old.Name) == now {
 			continue
 		}
 		p.Report(lint.Finding{
@@ -164,6 +164,11 @@ func reportDiffering(p *lint.Pass, u *move, old, next *fpm.Pool) {
 			Related:  []source.Related{{Span: next.Header, Message: poolName(next) + " is here"}},
 		})
 	}
+}
+
+// meant is what a line of an old pool means in the new version.
+func (u *move) meant(old *fpm.Pool, e *fpm.Entry) string {
+	return strings.ReplaceAll(u.text(old.Master, e.Value), "$pool", old.Name)
 }
 
 // nowIn is what the new pool has for a key, and whether that is a default. php.ini's settings count
@@ -179,7 +184,7 @@ func nowIn(next *fpm.Pool, e *fpm.Entry) (text string, isDefault bool) {
 	}
 	for _, have := range others {
 		if have.Index == e.Index {
-			return have.Value, false
+			return strings.ReplaceAll(have.Value, "$pool", next.Name), false
 		}
 	}
 	return "", true

@@ -57,7 +57,7 @@ func reportStale(p *lint.Pass, u *move, at passage, old *fpm.Pool) {
 	f := lint.Finding{
 		Severity: u.severity(),
 		Message:  fmt.Sprintf("nginx passes to %s, while PHP %s is installed and has a pool of that name", poolName(old), u.To.Version),
-		Help:     fmt.Sprintf("fpmlint fix --upgrade --from %s --to %s moves this and what belongs to it", old.Master.Version, u.To.Version),
+		Help:     u.command(old.Master) + " moves this and what belongs to it",
 		Span:     b.Span,
 		Handoffs: []*stack.Handoff{at.handoff},
 		Related:  []source.Related{{Span: setting.Span, Message: poolName(next) + " listens on " + addr.String()}},

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -118,6 +119,11 @@ func (u *move) lostSeverity(still bool) lint.Severity {
 // uses says whether a site uses a version.
 func (u *move) uses(m *fpm.Master) bool {
 	return slices.ContainsFunc(m.Pools, func(p *fpm.Pool) bool { return u.used[p] })
+}
+
+// command is what moves all that uses a version.
+func (u *move) command(from *fpm.Master) string {
+	return fmt.Sprintf("fpmlint fix --upgrade --from %s --to %s", from.Version, u.To.Version)
 }
 
 // text moves a version's number in a text to the new one: php8.2, php/8.2, php-8.2 and php82 become
