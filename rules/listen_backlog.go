@@ -26,6 +26,9 @@ var ListenBacklog = lint.Rule{
 	Check: checkListenBacklog,
 }
 
+// usualSomaxconn is SOMAXCONN of Linux since 5.4 (include/linux/socket.h).
+const usualSomaxconn = 4096
+
 func checkListenBacklog(p *lint.Pass) {
 	limit := p.Stack.FPMHost.Somaxconn
 	for _, pool := range servingPools(p.Stack) {
@@ -41,6 +44,12 @@ func checkListenBacklog(p *lint.Pass) {
 		case limit.Known && n > limit.Value:
 			f.Message = fmt.Sprintf("listen.backlog %d of %s is more than the kernel allows (net.core.somaxconn %d): the queue holds %d", n, poolName(pool), limit.Value, limit.Value)
 			f.Help = fmt.Sprintf("raise net.core.somaxconn to %d as well, or r%s", n, f.Help[1:])
+		case !limit.Known && n > usualSomaxconn && pool.Master.Family != "freebsd":
+			f.Severity = lint.Info
+			f.Message = fmt.Sprintf("listen.backlog %d of %s is more than the %d that Linux allows (its default of net.core.somaxconn since 5.4; this host's is unknown): the queue holds no more", n, poolName(pool), usualSomaxconn)
+			f.Help = fmt.Sprintf("see that net.core.somaxconn is %d too, or remove the line; a change needs a restart of PHP-FPM, a reload keeps the old queue", n)
+			p.Report(f)
+			continue
 		default:
 			continue
 		}

@@ -223,6 +223,9 @@ func compareFindings(t *testing.T, dir string, result *lint.Result) {
 	want := wants(t, dir)
 	for _, f := range result.Findings {
 		text := f.Rule + ": " + f.Message
+		if why := severityArgued(rule(t, f.Rule), f.Severity); why != "" {
+			t.Error(why)
+		}
 		key := fmt.Sprintf("%s:%d", strings.TrimPrefix(f.Span.File.Display, dir), f.Span.Position().Line)
 		i := slices.IndexFunc(want[key], func(w string) bool { return regexp.MustCompile("^" + w).MatchString(text) })
 		if i < 0 {
@@ -320,6 +323,9 @@ func TestDocumentation(t *testing.T) {
 			}
 			bad, good := txtar.Parse([]byte(examples[0][1])), txtar.Parse([]byte(examples[1][1]))
 			list := listed(t, bad, r)
+			if why := severityArgued(r, r.Severity); why != "" {
+				t.Error(why)
+			}
 			if f := check(t, good, extract(t, good), list).Findings; len(f) > 0 {
 				t.Errorf("the good example is flagged: %s", f[0].Message)
 			}
@@ -348,6 +354,17 @@ func TestDocumentation(t *testing.T) {
 			}
 		})
 	}
+}
+
+// severityArgued says what is wrong where a rule's page does not argue a severity that it gives.
+func severityArgued(r lint.Rule, s lint.Severity) string {
+	_, text, _ := strings.Cut(r.Doc, "## Severity\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	word := map[lint.Severity]string{lint.Error: "error", lint.Warning: "warning", lint.Info: "information"}[s]
+	if !strings.Contains(strings.ToLower(text), word) {
+		return fmt.Sprintf("the page of %s does not say when it is %s:%s", r.ID, word, text)
+	}
+	return ""
 }
 
 // TestCatalogue holds the rules and their pages together.
