@@ -3,6 +3,8 @@ package rules
 import (
 	_ "embed"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"fpmlint/lint"
@@ -56,6 +58,7 @@ func checkListenConflict(p *lint.Pass) {
 	}
 	// Listeners meet on a socket's path or on a port: compare within those only.
 	groups := map[address.Address][]int{}
+	apart := map[string]map[int]bool{} // in a repository, listeners of several masters by their address
 	for i, l := range all {
 		key := address.Address{Path: l.addr.Path, Port: l.addr.Port}
 		for _, j := range groups[key] {
@@ -63,12 +66,20 @@ func checkListenConflict(p *lint.Pass) {
 				continue // nginx shares its own addresses among servers
 			}
 			if p.Stack.Loose && all[j].master != l.master {
-				p.Skip("%s and %s: whether both listen on %s of one host is not known", all[j].span.File.Display, l.span.File.Display, l.addr)
+				name := l.addr.String()
+				if apart[name] == nil {
+					apart[name] = map[int]bool{}
+				}
+				apart[name][i], apart[name][j] = true, true
 				continue
 			}
 			reportConflict(p, all[j], l)
 		}
 		groups[key] = append(groups[key], i)
+	}
+	for _, name := range slices.Sorted(maps.Keys(apart)) {
+		which := slices.Sorted(maps.Keys(apart[name]))
+		p.Skip("%d pools listen on %s, such as those of %s and %s: whether they do so on one host is not known", len(which), name, all[which[0]].span.File.Display, all[which[1]].span.File.Display)
 	}
 }
 

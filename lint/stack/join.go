@@ -184,6 +184,11 @@ func (j *joiner) external(c *nginx.Config, b *Backend) string {
 			return fmt.Sprintf("%s was not read completely", m.Conf.Display)
 		}
 	}
+	if s.builds != nil {
+		if name := s.builds.makes(a); name != "" {
+			return fmt.Sprintf("%s may make somebody listen there", name)
+		}
+	}
 	if p := j.listeners.byPrefix[a.Path]; p != nil {
 		return fmt.Sprintf("pool %s is to listen there, but its listen is no address", p.Name)
 	}

@@ -30,6 +30,7 @@ type candidates struct {
 	fpm       []string
 	notes     []string
 	compose   []*source.File
+	builds    []string // files that may make what the configurations lack
 	// nginxTemplates and fpmTemplates are files that become a daemon's once they are rendered.
 	nginxTemplates, fpmTemplates []source.Problem
 }
@@ -59,6 +60,9 @@ func search(root *source.Root, dir string) (candidates, error) {
 			if n++; n > maxWalk {
 				return fmt.Errorf("%s: more than %d files: name the configuration's directory", root.Name, maxWalk)
 			}
+			if e.Type().IsRegular() && buildName(e.Name()) {
+				c.builds = append(c.builds, p)
+			}
 			if e.Type()&fs.ModeType&^fs.ModeSymlink != 0 || !configName(e.Name()) && !composeName(e.Name()) {
 				continue
 			}
@@ -71,7 +75,9 @@ func search(root *source.Root, dir string) (candidates, error) {
 				c.compose = append(c.compose, f)
 				continue
 			}
-			c.add(root, f)
+			if !c.add(root, f) && bytes.HasPrefix(f.Data, []byte("#!")) {
+				c.builds = append(c.builds, p)
+			}
 		}
 		return nil
 	}
@@ -284,6 +290,7 @@ func loadRepository(dir string, o Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.builds = &builds{root: root, paths: c.builds}
 	mount(root, c)
 	if len(c.compose) > 0 && len(o.Hosts) == 0 {
 		var notes []string

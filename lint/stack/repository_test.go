@@ -63,6 +63,21 @@ nginx /nginx.conf
 fpm other /php-fpm/xlaravel.pool.conf
 server a, location ~ \.php$: php-fpm:9000=external
 `},
+	{"sockets that a build or a script makes", files{
+		"nginx/a.conf":       oneSite("user nginx;\n", "unix:/run/php-fpm.sock"),
+		"nginx/b.conf":       oneSite("user nginx;\n", "127.0.0.1:9003"),
+		"php/www.conf":       poolFile("www", "/run/php/php-fpm.sock"),
+		"php/Dockerfile":     "FROM debian\nRUN apt-get update && \\\n  ln -sf /run/php/php-fpm.sock /run/php-fpm.sock\n",
+		"php/entrypoint":     "#!/bin/sh\nsed -i 's/^listen = .*/listen = 127.0.0.1:9003/' www.conf\n",
+		"php/healthcheck.sh": "test -S /run/php-fpm.sock\n",
+	}, `
+nginx /nginx/a.conf
+nginx /nginx/b.conf
+fpm other /php/www.conf
+  www unix:/run/php/php-fpm.sock
+server a, location ~ \.php$: unix:/run/php-fpm.sock=external
+server a, location ~ \.php$: 127.0.0.1:9003=external
+`},
 	{"main files that include each other", files{
 		"nginx.conf": oneSite("user nginx;\n", "127.0.0.1:9000"),
 		"etc/a.conf": "[global]\nlog_level = notice\ninclude = /etc/b.conf\n" + poolFile("www", "127.0.0.1:9000"),
@@ -100,5 +115,19 @@ func TestFilesByName(t *testing.T) {
 	}
 	if !strings.Contains(outline(s), "php:9000=www?") {
 		t.Error(outline(s))
+	}
+}
+
+// TestManyImages: what is not known of many images is said once.
+func TestManyImages(t *testing.T) {
+	images := files{"nginx.conf": oneSite("user nginx;\n", "php:9000")}
+	for _, version := range []string{"8.1", "8.2", "8.3", "8.4"} {
+		images["php"+version+"/www.conf"] = poolFile("www", "9000")
+	}
+	s := loadOne(t, stack.Options{Paths: []string{images.write(t)}})
+	faults, skipped := run(t, s)
+	said := skipped["listen-conflict"]
+	if len(faults) > 0 || len(said) != 1 || !strings.HasPrefix(said[0], "4 pools listen on *:9000, such as those of ") {
+		t.Errorf("%q, %q", faults, said)
 	}
 }

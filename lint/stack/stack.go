@@ -61,6 +61,8 @@ type Stack struct {
 	NginxTemplates, FPMTemplates []source.Problem
 	// containers are those of the repository's compose files; nil without one.
 	containers *containers
+	// builds are a repository's; nil elsewhere.
+	builds *builds
 	// Notes say what was left aside and why: a directory that could not be read.
 	Notes []string
 
