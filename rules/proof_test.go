@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"fpmlint/fix"
 	"fpmlint/lint"
 	"fpmlint/lint/stack"
@@ -52,56 +54,64 @@ var ok = answer{200, "ok"}
 // rule finds it where the comments want it, and with its fix the request succeeds.
 func prove(t *testing.T, proofs map[string]proof) {
 	t.Helper()
+	// They mostly wait: more at a time than there are processors, where t.Parallel is bound to these.
+	var group errgroup.Group
+	group.SetLimit(6)
+	defer group.Wait() //nolint:errcheck // each test reports for itself
 	for name, p := range proofs {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if p.severity == 0 {
-				p.severity = lint.Error
-			}
-			if p.ask == nil {
-				p.ask = get("/index.php")
-			}
-			r := rule(t, p.rule)
-			if p.option[0] != "" {
-				var err error
-				if r, err = r.Set(p.option[0], p.option[1]); err != nil {
-					t.Fatal(err)
-				}
-			}
-			s := live.Prepare(t, p.archive+live.Scripts)
-			if p.before != nil {
-				p.before(t, s)
-			}
-			out, err := s.TryAll()
-			if p.refused != (err != nil) {
-				t.Fatalf("the start ends with %v: %s", err, out)
-			}
-			if !p.refused {
-				p.answers(t, s, p.broken)
-			}
-			if !p.silent && !p.late {
-				wantPageLines(t, s, r, out, p.or)
-			}
-			result := lintLive(t, s, r)
-			compareFindings(t, s.Dir, result)
-			for _, f := range result.Findings {
-				if f.Severity != p.severity {
-					t.Errorf("%s is of severity %v, want %v", f.Rule, f.Severity, p.severity)
-				}
-			}
-			p.cure(t, s, r)
-			for _, f := range lintLive(t, s, r).Findings {
-				t.Errorf("still found: %s", f.Message)
-			}
-			s.Stop()
-			if out, err := s.TryAll(); err != nil {
-				t.Fatalf("the cured stack: %v: %s", err, out)
-			}
-			p.answers(t, s, p.cured)
-			if p.late {
-				wantPageLines(t, s, r, "", "")
-			}
+		group.Go(func() error {
+			t.Run(name, p.run)
+			return nil
 		})
+	}
+}
+
+func (p *proof) run(t *testing.T) {
+	if p.severity == 0 {
+		p.severity = lint.Error
+	}
+	if p.ask == nil {
+		p.ask = get("/index.php")
+	}
+	r := rule(t, p.rule)
+	if p.option[0] != "" {
+		var err error
+		if r, err = r.Set(p.option[0], p.option[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := live.Prepare(t, p.archive+live.Scripts)
+	if p.before != nil {
+		p.before(t, s)
+	}
+	out, err := s.TryAll()
+	if p.refused != (err != nil) {
+		t.Fatalf("the start ends with %v: %s", err, out)
+	}
+	if !p.refused {
+		p.answers(t, s, p.broken)
+	}
+	if !p.silent && !p.late {
+		wantPageLines(t, s, r, out, p.or)
+	}
+	result := lintLive(t, s, r)
+	compareFindings(t, s.Dir, result)
+	for _, f := range result.Findings {
+		if f.Severity != p.severity {
+			t.Errorf("%s is of severity %v, want %v", f.Rule, f.Severity, p.severity)
+		}
+	}
+	p.cure(t, s, r)
+	for _, f := range lintLive(t, s, r).Findings {
+		t.Errorf("still found: %s", f.Message)
+	}
+	s.Stop()
+	if out, err := s.TryAll(); err != nil {
+		t.Fatalf("the cured stack: %v: %s", err, out)
+	}
+	p.answers(t, s, p.cured)
+	if p.late {
+		wantPageLines(t, s, r, "", "")
 	}
 }
 
