@@ -82,7 +82,7 @@ func reportTwice(p *lint.Pass, h *stack.Handoff, v nginx.Value) {
 func reportInTurn(p *lint.Pass, r retried, handoffs []*stack.Handoff) {
 	f := lint.Finding{
 		Message: fmt.Sprintf("upstream %s has %s, and nothing bounds how often and how long %s passes a request on: a page that times out runs on each of them, for %s each",
-			r.upstream.Name, plural(r.servers, "server"), r.module, r.read),
+			r.upstream.Name, plural(r.servers, "server"), r.module, withUnit(r.read)),
 		Help:     fmt.Sprintf("set %s_next_upstream_timeout 10s: a server that refuses is still replaced at once, a slow page is not started again", r.module),
 		Span:     r.upstream.Scope.Statement.Span(),
 		Handoffs: handoffs,

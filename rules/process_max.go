@@ -57,8 +57,12 @@ func maxChildren(p *lint.Pass, m *fpm.Master) (sum int, parts []source.Related) 
 }
 
 func processMaxFinding(p *lint.Pass, m *fpm.Master, s fpm.Setting, limit, sum int, parts []source.Related) lint.Finding {
+	effect := "one busy pool takes the others' workers, and requests wait"
+	if len(parts) == 1 {
+		effect = fmt.Sprintf("request number %d waits, while the pool's own limit is not reached", limit+1)
+	}
 	f := lint.Finding{
-		Message: fmt.Sprintf("process.max = %d is less than the %d that pm.max_children gives: one busy pool takes the others' workers, and requests wait", limit, sum),
+		Message: fmt.Sprintf("process.max = %d is less than the %d that pm.max_children gives: %s", limit, sum, effect),
 		Help:    fmt.Sprintf("raise process.max to %d, or lower pm.max_children until the sum fits", sum),
 		Span:    s.Span,
 		Related: parts,

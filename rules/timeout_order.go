@@ -41,7 +41,7 @@ func (l limit) String() string {
 	if !l.explicit {
 		return fmt.Sprintf("%s %ds (the default)", l.name, l.seconds)
 	}
-	return l.name + " " + l.text
+	return l.name + " " + withUnit(l.text)
 }
 
 func checkTimeoutOrder(p *lint.Pass) {

@@ -73,3 +73,11 @@ func size(n int64) string {
 
 // seconds writes a time as nginx's own files mostly do.
 func seconds(d time.Duration) string { return itoa(int(d/time.Second)) + "s" }
+
+// withUnit adds the unit to a time that is written without.
+func withUnit(text string) string {
+	if isNumber(text) {
+		return text + "s"
+	}
+	return text
+}
