@@ -18,9 +18,11 @@ import (
 
 // process is a running master.
 type process struct {
-	pid   int
-	title string
-	exe   string
+	pid int
+	// parent is 1 for one that went to the background.
+	parent int
+	title  string
+	exe    string
 	// image tells one program image from the next that the same process executes: where the kernel
 	// put its parts.
 	image   string
@@ -46,6 +48,9 @@ func (d *Daemon) running() (*process, error) {
 			m.exe, _ = p.Executable() // only root may read it of every process
 			if !ownRoot(p.PID) || m.exe != "" && !strings.Contains(path.Base(m.exe), d.Kind) && !sameFile(m.exe, d.Program) {
 				continue
+			}
+			if stat, err := p.Stat(); err == nil {
+				m.parent = stat.PPID
 			}
 			m.image = image(p.PID)
 			m.workers = workers(all, p.PID)
@@ -245,6 +250,9 @@ func (d *Daemon) revive(ctx context.Context, before *process) error {
 		return execute(exec.CommandContext(ctx, "systemctl", "restart", unit))
 	}
 	before.endWorkers(ctx)
+	if before.parent > 1 && d.restarted(ctx) {
+		return nil
+	}
 	argv := []string{d.Program, "-D"}
 	if d.Kind == kindNginx {
 		argv = argv[:1]
@@ -252,6 +260,22 @@ func (d *Daemon) revive(ctx context.Context, before *process) error {
 	cmd := exec.CommandContext(ctx, argv[0], append(argv[1:], d.args()...)...)
 	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
 	return execute(cmd)
+}
+
+// supervisorTime is how long a supervisor may take to start what has ended.
+const supervisorTime = 5 * time.Second
+
+// restarted waits for a supervisor, which is a master's parent, to start the daemon: one that is started
+// beside it would keep the supervisor's from its sockets.
+func (d *Daemon) restarted(ctx context.Context) bool {
+	deadline := time.Now().Add(supervisorTime)
+	for ctx.Err() == nil && time.Now().Before(deadline) {
+		if p, err := d.running(); err == nil && p != nil {
+			return true
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return false
 }
 
 // endWorkers ends workers that outlived their PHP-FPM master, which hold its sockets, when they have

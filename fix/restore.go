@@ -246,11 +246,16 @@ func (s savedSocket) set(do calls, uid, gid int, mode uint32) error {
 	return do("chmod", s.Path, func() error { return os.Chmod(s.Path, fs.FileMode(mode)) })
 }
 
-// ReloadAll tests daemons' configurations and reloads them, PHP-FPM first.
+// ReloadAll tests daemons' configurations and reloads them, PHP-FPM first. One that does not run is told
+// of.
 func ReloadAll(ctx context.Context, daemons []*Daemon, say func(Step)) error {
 	for _, kind := range []string{kindFPM, kindNginx} {
 		for _, d := range daemons {
 			if d.Kind != kind {
+				continue
+			}
+			if p, err := d.running(); err == nil && p == nil && d.ReloadCommand == "" {
+				say(Step{Action: "reload", Object: d.Name(), Note: d.toStart()})
 				continue
 			}
 			if err := d.test(ctx, nil); err != nil {

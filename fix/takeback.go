@@ -4,6 +4,7 @@ package fix
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -57,7 +58,7 @@ func (t *Transaction) reloadBack(ctx context.Context) error {
 		return !asked || was != nil
 	})
 	for _, err := range answers(ctx, t.Plan.Before.Stacks, healthy, startTime) {
-		if err != nil {
+		if err != nil && !errors.Is(err, errBusy) {
 			return fmt.Errorf("a hand-off that answered before does not now: %w", err)
 		}
 	}

@@ -27,6 +27,12 @@ import (
 // that a worker has the request, and no code of the site runs.
 const noScript = "/fpmlint-asks-whether-anybody-is-there.php"
 
+// askTime is how long one question may take.
+const askTime = 5 * time.Second
+
+// errBusy says that a pool is there and has no worker free.
+var errBusy = errors.New("takes connections, but no worker answered")
+
 // identity is the user that nginx's workers run as; nil connects as fpmlint itself.
 type identity struct {
 	user   string
@@ -108,9 +114,12 @@ func ask(ctx context.Context, a address.Address, id *identity, wait time.Duratio
 }
 
 func askOnce(ctx context.Context, a address.Address, id *identity) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	conn, err := connect(ctx, a, id)
+	if errors.Is(err, syscall.EAGAIN) { // the queue of connections is full
+		return fmt.Errorf("%s %w within %v: its queue is full", a, errBusy, askTime)
+	}
 	if err != nil {
 		as := ""
 		if id != nil {
@@ -124,7 +133,10 @@ func askOnce(ctx context.Context, a address.Address, id *identity) error {
 		"SCRIPT_NAME": noScript, "SCRIPT_FILENAME": noScript, "REQUEST_URI": noScript, "QUERY_STRING": "", "REMOTE_ADDR": "127.0.0.1",
 		"SERVER_NAME": "localhost", "SERVER_ADDR": "127.0.0.1", "SERVER_PORT": "80",
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s %w within %v: all of them may be at work", a, errBusy, askTime)
+	case err != nil:
 		return fmt.Errorf("asking %s: %w", a, plain(err))
 	}
 	return nil
@@ -177,7 +189,7 @@ func (w logWatch) complaints(addresses []string) []string {
 		}
 		for line := range strings.Lines(string(data)) {
 			for _, a := range addresses {
-				if strings.Contains(line, " connect() to "+a+" failed ") {
+				if strings.Contains(line, " connect() to "+a+" failed ") && !strings.Contains(line, " failed (11: ") { // 11 is load
 					out = append(out, strings.TrimSpace(line))
 				}
 			}
@@ -221,7 +233,10 @@ func (t *Transaction) verify(ctx context.Context) error {
 			why := t.stopped(s, h, stopped)
 			t.todo(why)
 			t.Say(Step{Action: "verify", Object: name, Note: "not possible: " + why})
-		case t.mends(at):
+		case t.mends(at) && errors.Is(err, errBusy) && !errors.Is(was, errBusy):
+			t.todo(fmt.Sprintf("the fix reaches the pool, and the pool is busy: %v; see what its workers do, or raise pm.max_children", err))
+			t.Say(Step{Action: "verify", Object: name, Note: err.Error()})
+		case t.mends(at) && !errors.Is(err, errBusy):
 			return fmt.Errorf("the hand-off %s does not answer with the fix either: %w", name, err)
 		default:
 			t.Say(Step{Action: "verify", Object: name, Note: "did not answer before, and does not now: " + err.Error()})

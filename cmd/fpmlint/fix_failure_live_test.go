@@ -94,7 +94,7 @@ func TestFixFailsLive(t *testing.T) {
 			code: 3, says: "no way",
 		},
 		"PHP-FPM dies at its reload": {
-			archive: permissions(), flags: []string{"--reload", "--reload-fpm", "f=@DIR@/8.2/pool.d/www.conf; cp -p $f @DIR@/saved.log; echo '[' >> $f; kill -USR2 $(cat @DIR@/8.2/fpm.pid); sleep 0.5; cp -p @DIR@/saved.log $f"},
+			archive: permissions(), flags: []string{"--reload", "--reload-fpm", "f=@DIR@/8.2/pool.d/www.conf; cp -p $f @DIR@/saved.log; echo '[' >> $f; p=$(cat @DIR@/8.2/fpm.pid); kill -USR2 $p; for i in $(seq 60); do kill -0 $p || break; sleep 0.05; done; cp -p @DIR@/saved.log $f"},
 			code: 3, says: "ended at its reload",
 		},
 		"PHP-FPM is killed at its reload": {

@@ -227,4 +227,11 @@ func TestRollbackLive(t *testing.T) {
 	if out := rollback("--list"); !strings.Contains(out, "rolled back") {
 		t.Errorf("the list is\n%s", out)
 	}
+	if code, out := fixed(t, s, "--reload"); code != 0 {
+		t.Fatalf("exit code %d\n%s", code, out)
+	}
+	end(t, s, "8.2/php-fpm.conf")
+	if out := rollback("--reload"); !strings.Contains(out, "does not run; start it") {
+		t.Errorf("rollback with a PHP-FPM that is stopped says\n%s", out)
+	}
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -108,4 +110,54 @@ func TestFixReloadsNobodyAbruptly(t *testing.T) {
 	if code, out := fixed(t, s, "--reload"); code != 1 || !strings.Contains(out, "since that cuts running requests off") {
 		t.Errorf("the second run: exit code %d\n%s", code, out)
 	}
+}
+
+// TestFixReachesBusyPool keeps a fix whose pool is there and has all its workers at work.
+func TestFixReachesBusyPool(t *testing.T) {
+	s := live.Start(t, mismatch()+"-- www/long.php --\n<?php sleep(8); echo \"ok\";\n")
+	s.Write("nginx.conf", strings.Replace(s.Read("nginx.conf"), "good.sock", "php8.2-fpm.sock", 1))
+	if out, err := exec.Command(s.Nginx, "-c", s.Path("nginx.conf"), "-s", "reload").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	time.Sleep(300 * time.Millisecond)
+	var group sync.WaitGroup
+	for range 2 {
+		group.Go(func() { wantStatus(t, s, "good.test", "/long.php", 200) })
+	}
+	time.Sleep(300 * time.Millisecond)
+	code, out := fixed(t, s, "--reload")
+	group.Wait()
+	if code != 1 || !strings.Contains(out, "the fix reaches the pool, and the pool is busy") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	wantStatus(t, s, "bad.test", "/index.php", 200)
+}
+
+// TestFixLeavesStartsToSupervisor waits for the supervisor of a PHP-FPM that ended at its reload: a
+// second master would keep the supervisor's from its sockets.
+func TestFixLeavesStartsToSupervisor(t *testing.T) {
+	s := live.Prepare(t, permissions())
+	conf := s.Path("8.2/php-fpm.conf")
+	supervisor := exec.Command("sh", "-c", "while ! test -e "+s.Path("stop.log")+"; do "+s.FPM+" -F -y "+conf+"; echo >> "+s.Path("starts.log")+"; sleep 1; done")
+	if err := supervisor.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		s.Write("stop.log", "")
+		end(t, s, "8.2/php-fpm.conf")
+		supervisor.Wait() //nolint:errcheck // it is stopped
+	})
+	if !eventually(func() bool { _, err := os.Stat(s.Path("good.sock")); return err == nil }) {
+		t.Fatal("PHP-FPM did not start")
+	}
+	s.StartNginx()
+	code, out := fixed(t, s, "--reload", "--reload-fpm", s.Expand("kill -9 $(cat @DIR@/8.2/fpm.pid); sleep 0.3"))
+	if code != 3 || !strings.Contains(out, "ended at its reload") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	time.Sleep(1500 * time.Millisecond)
+	if n := strings.Count(s.Read("starts.log"), "\n"); n != 1 {
+		t.Errorf("the supervisor saw PHP-FPM end %d times\n%s", n, out)
+	}
+	wantStatus(t, s, "good.test", "/index.php", 200)
 }

@@ -68,8 +68,15 @@ func runRollback(c *cli.Context) error {
 		}
 		return nil
 	}
-	if err := fix.ReloadAll(c.Context, daemons, func(s fix.Step) { say("ok      %s %s", s.Action, s.Object) }); err != nil {
-		say("fpmlint: %v", err)
+	tell := func(s fix.Step) {
+		if s.Note != "" {
+			say("note    %s %s: %s", s.Action, s.Object, s.Note)
+			return
+		}
+		say("ok      %s %s", s.Action, s.Object)
+	}
+	if err := fix.ReloadAll(c.Context, daemons, tell); err != nil {
+		say("fpmlint: the files are rolled back, and not all daemons run with them: %v", err)
 		return exitError(exitStuck)
 	}
 	return nil
