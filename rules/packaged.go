@@ -32,7 +32,6 @@ func owned(user string, groups ...string) map[string][]string {
 	return map[string][]string{
 		"user": append([]string{user}, groups[1:]...), "group": groups, "listen.owner": owners, "listen.group": owners, "listen.mode": {"0660"},
 		"pm": {"dynamic"}, "pm.max_children": {"5"}, "pm.start_servers": {"2"}, "pm.min_spare_servers": {"1"}, "pm.max_spare_servers": {"3"},
-		"clear_env": {"no"}, "catch_workers_output": {"yes"}, "decorate_workers_output": {"no"},
 	}
 }
 
