@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -77,7 +78,22 @@ func (o output) write(c *cli.Context, w io.Writer, r *lint.Result, j *job) error
 	return report.Formats[i].Write(w, r, report.Options{
 		Color: colored(c, w), Quiet: c.Bool("quiet"), Width: width(w), Fix: fixLine(c, j),
 		Tool: report.Tool{Name: "fpmlint", Version: version()}, Rules: j.rules,
+		Top: top(o.format),
 	})
+}
+
+// top is the directory that the forge that reads a format takes for the repository's top; "" where
+// none is known.
+func top(format string) string {
+	name := os.Getenv("GITHUB_WORKSPACE")
+	if format == "gitlab" {
+		name = os.Getenv("CI_PROJECT_DIR")
+	}
+	real, err := filepath.EvalSymlinks(name)
+	if name == "" || err != nil {
+		return ""
+	}
+	return real
 }
 
 // colored says whether to colour: on a terminal, unless NO_COLOR is set (no-color.org).

@@ -23,6 +23,9 @@ type Options struct {
 	// Fix is the command line that would fix what was linted; "" where nothing can be fixed there.
 	Fix  string
 	Tool Tool
+	// Top is the absolute, real path of the repository's top, to which a forge takes paths to be
+	// relative: those of GitHub, GitLab and SARIF reports are. "" is the working directory.
+	Top string
 	// Rules are those that ran, for formats that list them.
 	Rules []lint.Rule
 }

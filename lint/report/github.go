@@ -21,7 +21,7 @@ var githubKinds = map[lint.Severity]string{lint.Error: "error", lint.Warning: "w
 
 // GitHub prints workflow commands, which GitHub Actions turns into annotations of a pull request's
 // lines. The gravest findings come first; those beyond GitHub's limit are lines of the log.
-func GitHub(w io.Writer, r *lint.Result, _ Options) error {
+func GitHub(w io.Writer, r *lint.Result, o Options) error {
 	b := bufio.NewWriter(w)
 	findings := slices.Clone(r.Findings)
 	slices.SortStableFunc(findings, func(x, y lint.Finding) int { return int(y.Severity) - int(x.Severity) })
@@ -29,17 +29,16 @@ func GitHub(w io.Writer, r *lint.Result, _ Options) error {
 	for i := range findings {
 		f := &findings[i]
 		if shown[f.Severity]++; shown[f.Severity] <= maxAnnotations {
-			githubCommand(b, f)
+			githubCommand(b, f, o.placeOf(f.Span))
 			continue
 		}
-		at := placeOf(f.Span)
+		at := o.placeOf(f.Span)
 		fmt.Fprintf(b, "%s[%s]: %s:%d:%d: %s\n", f.Severity, f.Rule, Escape(at.file), at.line, at.column, Escape(f.Message)) //nolint:errcheck // bufio keeps the error
 	}
 	return b.Flush()
 }
 
-func githubCommand(b *bufio.Writer, f *lint.Finding) {
-	at := placeOf(f.Span)
+func githubCommand(b *bufio.Writer, f *lint.Finding, at place) {
 	properties := fmt.Sprintf("line=%d,endLine=%d", at.line, at.endLine)
 	if at.line == at.endLine { // GitHub refuses columns of a place on several lines
 		properties += fmt.Sprintf(",col=%d,endColumn=%d", at.column, at.endColumn)

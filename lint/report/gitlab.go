@@ -28,11 +28,11 @@ type gitlabLines struct {
 }
 
 // GitLab prints a Code Quality report for a merge request's widget.
-func GitLab(w io.Writer, r *lint.Result, _ Options) error {
+func GitLab(w io.Writer, r *lint.Result, o Options) error {
 	issues := make([]gitlabIssue, 0, len(r.Findings))
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		at := placeOf(f.Span)
+		at := o.placeOf(f.Span)
 		description := f.Message
 		if f.Help != "" {
 			description += "; " + f.Help

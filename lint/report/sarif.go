@@ -33,7 +33,7 @@ func SARIF(w io.Writer, r *lint.Result, o Options) error {
 		index[rule.ID] = i
 		driver.AddRule(sarifRule(rule))
 	}
-	s := sarifWriter{units: unitCounter{}}
+	s := sarifWriter{unitCounter{}, o}
 	run.Results = make([]*sarif.Result, 0, len(r.Findings))
 	for i := range r.Findings {
 		f := &r.Findings[i]
@@ -66,7 +66,10 @@ func sarifInvocation(r *lint.Result) *sarif.Invocation {
 	return in
 }
 
-type sarifWriter struct{ units unitCounter }
+type sarifWriter struct {
+	units   unitCounter
+	options Options
+}
 
 func (s sarifWriter) result(f *lint.Finding) *sarif.Result {
 	text := sarifText(f.Message)
@@ -92,7 +95,7 @@ func (s sarifWriter) result(f *lint.Finding) *sarif.Result {
 
 func (s sarifWriter) location(span source.Span) *sarif.Location {
 	return sarif.NewLocationWithPhysicalLocation(sarif.NewPhysicalLocation().
-		WithArtifactLocation(artifact(span.File)).WithRegion(s.region(span)))
+		WithArtifactLocation(s.artifact(span.File)).WithRegion(s.region(span)))
 }
 
 func (s sarifWriter) region(span source.Span) *sarif.Region {
@@ -109,7 +112,7 @@ func (s sarifWriter) fix(f *lint.Fix) *sarif.Fix {
 	for _, e := range f.Edits {
 		change := changes[e.Span.File]
 		if change == nil {
-			change = sarif.NewArtifactChange(artifact(e.Span.File))
+			change = sarif.NewArtifactChange(s.artifact(e.Span.File))
 			changes[e.Span.File] = change
 			fix.AddArtifactChanges(change)
 		}
@@ -120,11 +123,11 @@ func (s sarifWriter) fix(f *lint.Fix) *sarif.Fix {
 	return fix
 }
 
-// artifact names a file: relative to the working directory, which CI makes the repository's top,
-// or by its full path.
-func artifact(f *source.File) *sarif.ArtifactLocation {
-	u := url.URL{Path: filepath.ToSlash(f.Display)}
-	if filepath.IsAbs(f.Display) {
+// artifact names a file: relative to the repository's top, or by its full path.
+func (s sarifWriter) artifact(f *source.File) *sarif.ArtifactLocation {
+	name := s.options.file(f)
+	u := url.URL{Path: filepath.ToSlash(name)}
+	if filepath.IsAbs(name) {
 		u.Scheme = "file"
 		return sarif.NewArtifactLocation().WithUri(u.String())
 	}
