@@ -3,7 +3,6 @@ package rules
 import (
 	_ "embed"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"fpmlint/lint"
@@ -39,6 +38,7 @@ func checkInternalPathsPublic(p *lint.Pass) {
 		byScope[h.Scope] = h
 	}
 	seen := map[publicPath]bool{}
+	patterns := &matchers{}
 	for _, h := range p.Stack.Handoffs {
 		server := h.Scope.Server()
 		if server == nil || restricted(server) {
@@ -49,7 +49,7 @@ func checkInternalPathsPublic(p *lint.Pass) {
 				s := pool.Get(key)
 				if at := (publicPath{server, pool, key}); !seen[at] && s.Unknown == "" && strings.HasPrefix(s.Text, "/") {
 					seen[at] = true
-					checkPublicPath(p, at, s, byScope)
+					checkPublicPath(p, patterns, at, s, byScope)
 				}
 			}
 		}
@@ -58,8 +58,12 @@ func checkInternalPathsPublic(p *lint.Pass) {
 
 // checkPublicPath looks at the location that answers for the path: whether it passes to the pool and
 // lets everyone in.
-func checkPublicPath(p *lint.Pass, at publicPath, s fpm.Setting, byScope map[*nginx.Scope]*stack.Handoff) {
-	location := locate(at.server, s.Text)
+func checkPublicPath(p *lint.Pass, patterns *matchers, at publicPath, s fpm.Setting, byScope map[*nginx.Scope]*stack.Handoff) {
+	location, known := patterns.locationFor(at.server, s.Text)
+	if !known {
+		p.Skip("%s: which location serves %s is not known", at.server.Label(), s.Text)
+		return
+	}
 	h := byScope[location]
 	if h == nil || restricted(location) || elsewhere(location) {
 		return
@@ -88,61 +92,6 @@ func checkPublicPath(p *lint.Pass, at publicPath, s fpm.Setting, byScope map[*ng
 		f.Fix = &lint.Fix{Description: "let only this machine ask for " + s.Text, Edits: mergeInserts(append(edits, deny...))}
 	}
 	p.Report(f)
-}
-
-// locate is the location of a server that answers for a path, as nginx chooses it
-// (ngx_http_core_find_location): an exact one, else the longest prefix where that forbids patterns,
-// else the first pattern that matches, else the longest prefix. nil where there is none, where
-// locations are nested, and where a pattern is one that cannot be judged.
-func locate(server *nginx.Scope, path string) *nginx.Scope {
-	var prefix, pattern *nginx.Scope
-	longest, final := -1, false
-	for _, l := range server.Children {
-		if l.Kind != "location" || l.Statement == nil {
-			continue
-		}
-		modifier, text := "", l.Statement.Arg(0)
-		if len(l.Statement.Args) > 1 {
-			modifier, text = text, l.Statement.Arg(1)
-		}
-		switch modifier {
-		case "=":
-			if text == path {
-				return l
-			}
-		case "~", "~*":
-			if pattern != nil {
-				continue
-			}
-			flags := ""
-			if modifier == "~*" {
-				flags = "(?i)"
-			}
-			re, err := regexp.Compile(flags + text)
-			if err != nil {
-				return nil
-			}
-			if re.MatchString(path) {
-				pattern = l
-			}
-		default:
-			if strings.HasPrefix(path, text) && len(text) > longest {
-				prefix, longest, final = l, len(text), modifier == "^~"
-			}
-		}
-	}
-	best := prefix
-	if pattern != nil && !final {
-		best = pattern
-	}
-	if best != nil {
-		for _, inner := range best.Children {
-			if inner.Kind == "location" {
-				return nil
-			}
-		}
-	}
-	return best
 }
 
 // restricted says whether a level lets not everyone in, as far as that can be read: by address, by
