@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/user"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,32 +41,53 @@ func (d *Daemon) running() (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	var found []*process
 	for _, p := range all {
 		title, err := p.CmdLine()
 		if err != nil || len(title) == 0 {
 			continue // it has ended
 		}
-		if m := (&process{pid: p.PID, title: strings.Join(title, " ")}); m.is(d) {
-			m.exe, _ = p.Executable() // only root may read it of every process
-			if !ownRoot(p.PID) || m.exe != "" && !strings.Contains(path.Base(m.exe), d.Kind) && !sameFile(m.exe, d.Program) {
-				continue
-			}
-			if stat, err := p.Stat(); err == nil {
-				m.parent = stat.PPID
-			}
-			m.image = image(p.PID)
-			m.workers = workers(all, p.PID)
-			return m, nil
+		m := &process{pid: p.PID, title: strings.Join(title, " ")}
+		if !m.is(d) {
+			continue
 		}
+		m.exe, _ = p.Executable() // only root may read it of every process
+		if !ownRoot(p.PID) || m.exe != "" && !strings.Contains(path.Base(m.exe), d.Kind) && !sameFile(m.exe, d.Program) {
+			continue
+		}
+		if stat, err := p.Stat(); err == nil {
+			m.parent = stat.PPID
+		}
+		found = append(found, m)
 	}
-	return nil, nil
+	masters := slices.DeleteFunc(slices.Clone(found), func(m *process) bool { // a worker that has not renamed itself yet
+		return slices.ContainsFunc(found, func(other *process) bool { return other.pid == m.parent })
+	})
+	switch len(masters) {
+	case 0:
+		return nil, nil
+	case 1:
+		m := masters[0]
+		m.image = image(m.pid)
+		m.workers = workers(all, m.pid)
+		return m, nil
+	}
+	pids := make([]string, len(masters))
+	for i, m := range masters {
+		pids[i] = strconv.Itoa(m.pid)
+	}
+	return nil, fmt.Errorf("%s runs more than once, as processes %s: end those that were left behind", d.Name(), strings.Join(pids, ", "))
 }
 
 // is says whether a process calls itself the daemon's master.
 func (p *process) is(d *Daemon) bool {
 	if d.Kind == kindFPM {
 		conf, ok := strings.CutPrefix(p.title, "php-fpm: master process (")
-		return ok && samePath(strings.TrimSuffix(strings.TrimRight(conf, " "), ")"), d.Conf)
+		conf = strings.TrimSuffix(strings.TrimRight(conf, " "), ")")
+		if cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", p.pid)); ok && !filepath.IsAbs(conf) && err == nil {
+			conf = filepath.Join(cwd, conf) // as -y had it; a master keeps its directory
+		}
+		return ok && samePath(conf, d.Conf)
 	}
 	command, ok := strings.CutPrefix(p.title, "nginx: master process ")
 	if !ok {
@@ -324,4 +347,53 @@ func (p *process) idle() bool {
 		}
 	}
 	return true
+}
+
+// workerIdentity is the user that the workers of a running nginx have: the one to ask as where the
+// configuration does not name it.
+func workerIdentity(conf string) *identity {
+	p, err := (&Daemon{Kind: kindNginx, Conf: conf}).running()
+	if err != nil || p == nil {
+		return nil
+	}
+	for pid := range p.workers {
+		title, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err != nil || !strings.HasPrefix(string(title), "nginx: worker process") {
+			continue
+		}
+		proc, err := procfs.NewProc(pid)
+		if err != nil {
+			continue // it has ended
+		}
+		status, err := proc.NewStatus()
+		if err != nil {
+			continue
+		}
+		id := &identity{user: strconv.FormatUint(status.UIDs[1], 10), uid: int(status.UIDs[1]), gid: int(status.GIDs[1])}
+		if u, err := user.LookupId(id.user); err == nil {
+			id.user = u.Username
+		}
+		id.groups = groupsOf(pid)
+		return id
+	}
+	return nil
+}
+
+// groupsOf are a process's supplementary groups (proc(5), Groups of status).
+func groupsOf(pid int) []int {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return nil
+	}
+	var out []int
+	for line := range strings.Lines(string(data)) {
+		if list, ok := strings.CutPrefix(line, "Groups:"); ok {
+			for _, field := range strings.Fields(list) {
+				if n, err := strconv.Atoi(field); err == nil {
+					out = append(out, n)
+				}
+			}
+		}
+	}
+	return out
 }

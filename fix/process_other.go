@@ -27,3 +27,4 @@ func (p *process) service() string                       { return "" }
 func (p *process) unit(context.Context) string           { return "" }
 func (p *process) awaitIdle(context.Context)             {}
 func (p *process) loaded(*Daemon) time.Time              { return time.Time{} }
+func workerIdentity(string) *identity                    { return nil }

@@ -153,9 +153,11 @@ func (t *Transaction) findDaemons() error {
 	}
 	add := func(d *Daemon, err error) error {
 		if err == nil && d != nil && d.runnable() && !slices.ContainsFunc(t.daemons, func(have *Daemon) bool { return have.Kind == d.Kind && have.Conf == d.Conf }) {
-			if p, err := d.running(); err == nil { // before the files change
-				d.Abrupt = d.abrupt(p)
+			p, err := d.running()
+			if err != nil && t.Reload && d.ReloadCommand == "" {
+				return &RolledBackError{Cause: err, Untouched: true}
 			}
+			d.Abrupt = err == nil && d.abrupt(p) // before the files change
 			t.daemons = append(t.daemons, d)
 		}
 		return err

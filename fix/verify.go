@@ -41,11 +41,15 @@ type identity struct {
 	groups []int
 }
 
-// identityOf is nginx's user, where the configuration names it and the host knows it.
+// identityOf is nginx's user: the one that the configuration names, else that of the running workers,
+// since the default is the program's. It is nil where neither is known.
 func identityOf(c *nginx.Config, h *host.Facts) *identity {
 	user, group, _, ok := c.User()
-	if !ok || os.Geteuid() != 0 {
+	if os.Geteuid() != 0 {
 		return nil
+	}
+	if !ok {
+		return workerIdentity(c.Conf.Disk)
 	}
 	uid, gids, ok := h.GroupsOf(user, group)
 	g, have := h.Groups[group]
