@@ -61,6 +61,18 @@ func assigns(s *Statement) bool {
 	return false
 }
 
+// Upstreams are the names of the upstream blocks at a fragment's top level.
+func Upstreams(data []byte) []string {
+	statements, _, _ := scan(&source.File{Data: data})
+	var names []string
+	for _, s := range statements {
+		if s.IsBlock() && s.Name == "upstream" && len(s.Args) == 1 {
+			names = append(names, s.Arg(0))
+		}
+	}
+	return names
+}
+
 // directives says whether a block holds what a server block of nginx holds: other languages have
 // blocks called server too.
 func directives(s *Statement) bool {

@@ -184,8 +184,8 @@ func (s *Stack) recogniseNginx(root *source.Root) error {
 	return s.addNginxCandidates(root, c)
 }
 
-// addNginxCandidates loads the entry points, then the fragments that none of them includes, all
-// in one http block: a site in one file may use an upstream in another.
+// addNginxCandidates loads the entry points, then the fragments that none of them includes, in one
+// http block: a site in one file may use an upstream in another.
 func (s *Stack) addNginxCandidates(root *source.Root, c candidates) error {
 	read := map[string]bool{}
 	s.NginxTemplates = append(s.NginxTemplates, c.nginxTemplates...)
@@ -208,8 +208,12 @@ func (s *Stack) addNginxCandidates(root *source.Root, c candidates) error {
 			loose = append(loose, p)
 		}
 	}
-	if len(loose) > 0 {
-		config, err := nginx.LoadFragments(root, loose)
+	together, err := compatible(root, loose)
+	if err != nil {
+		return err
+	}
+	for _, paths := range together {
+		config, err := nginx.LoadFragments(root, paths)
 		if err != nil {
 			return err
 		}

@@ -78,6 +78,21 @@ fpm other /php/www.conf
 server a, location ~ \.php$: unix:/run/php-fpm.sock=external
 server a, location ~ \.php$: 127.0.0.1:9003=external
 `},
+	{"sites of two servers", files{
+		"blog/nginx/site.conf":     "upstream php { server php:9000; }\nserver { server_name blog; root /srv; location ~ \\.php$ { " + params + "fastcgi_pass php; } }\n",
+		"blog/php/www.conf":        poolFile("www", "9000"),
+		"shop/nginx/site.conf":     "server { server_name shop; root /srv; location ~ \\.php$ { " + params + "fastcgi_pass php; } }\n",
+		"shop/nginx/upstream.conf": "upstream php { server app:9000; }\n",
+		"shop/nginx/old/a.conf":    "upstream php { server old:9000; }\n",
+	}, `
+nginx /blog/nginx/site.conf
+nginx /shop/nginx/old/a.conf
+nginx /shop/nginx/site.conf
+fpm other /blog/php/www.conf
+  www *:9000
+server blog, location ~ \.php$: php:9000=www?
+server shop, location ~ \.php$: app:9000=www?
+`},
 	{"main files that include each other", files{
 		"nginx.conf": oneSite("user nginx;\n", "127.0.0.1:9000"),
 		"etc/a.conf": "[global]\nlog_level = notice\ninclude = /etc/b.conf\n" + poolFile("www", "127.0.0.1:9000"),
