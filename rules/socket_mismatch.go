@@ -93,8 +93,12 @@ func checkSocketMismatch(p *lint.Pass) {
 
 // composeHelp names the addresses at which nginx's container reaches PHP-FPM.
 func composeHelp(b *stack.Backend) string {
-	if len(b.Candidates) == 0 {
-		return "give the service that runs PHP-FPM a name that nginx's container resolves, or a volume in common for the socket"
+	switch {
+	case len(b.Candidates) > 0:
+	case b.Address.IsUnix():
+		return "mount one volume at the socket's directory in both services"
+	default:
+		return fmt.Sprintf("let the pool listen on every address of its container (listen = %d), as 127.0.0.1 is seen from inside alone, and pass to the name of its service", b.Address.Port)
 	}
 	return "pass to " + strings.Join(b.Candidates, " or ")
 }
