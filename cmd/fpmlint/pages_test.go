@@ -32,7 +32,7 @@ func TestLinks(t *testing.T) {
 			}
 			if _, err := os.Stat(at); err != nil {
 				t.Errorf("%s: %v", name, err)
-			} else if heading != "" && !strings.Contains(strings.ToLower(read(t, at)), "\n## "+heading+"\n") {
+			} else if heading != "" && !strings.Contains(strings.ToLower(strings.ReplaceAll(read(t, at), " ", "-")), "\n##-"+heading+"\n") {
 				t.Errorf("%s: %s has no heading %q", name, at, heading)
 			}
 		}
