@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,7 +77,7 @@ func TestFleet(t *testing.T) {
 	host(t, dir, "web5", "/run/php/wrong.sock", 5)
 	save(t, filepath.Join(dir, "db1.tar.zst"), []byte("no archive"))
 	save(t, filepath.Join(dir, "web9.json"), []byte(`{"version":1,"host":"web9","status":"unreachable","reason":"no route\nto host"}`))
-	save(t, filepath.Join(dir, "old.json"), []byte(`{"version":1,"stacks":[{"name":"/"}],"findings":[{"rule":"slowlog","severity":"info","message":"m","file":"/etc/f","line":3}]}`))
+	save(t, filepath.Join(dir, "old.json"), []byte(`{"version":1,"stacks":[{"name":"roots/old"}],"findings":[{"rule":"slowlog","severity":"info","message":"m","stack":"roots/old","file":"roots/old/etc/f","line":3}]}`))
 	root := filepath.Join(dir, "app1")
 	if err := os.MkdirAll(filepath.Join(root, "etc/nginx"), 0o755); err != nil {
 		t.Fatal(err)
@@ -94,6 +95,9 @@ func TestFleet(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, status); diff != "" {
 		t.Error(diff)
+	}
+	if !slices.ContainsFunc(r.Findings, func(f audit.Finding) bool { return f.File == "/etc/f" }) {
+		t.Error("the report's root is in its paths")
 	}
 	if r.Hosts[0].Status == audit.OK || r.Hosts[2].Summary.Error < 1 {
 		t.Errorf("the worst are not first: %+v", r.Hosts[:3])

@@ -191,6 +191,10 @@ func (in Input) report() ([]result, error) {
 			return nil, fmt.Errorf("unknown severity %q", f.Severity)
 		}
 		f.Hosts = nil
+		// A root's files are called by their paths on the host, as in snapshots.
+		if rest, ok := strings.CutPrefix(f.File, strings.TrimSuffix(f.Stack, "/")+"/"); ok && f.Stack != "" {
+			f.File = "/" + rest
+		}
 		r.findings = append(r.findings, f.Finding)
 	}
 	return []result{r}, nil

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	_ "embed"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -15,6 +16,11 @@ import (
 	"fpmlint/lint"
 	"fpmlint/lint/audit"
 )
+
+// AuditSchema is the JSON Schema of the audit's json format.
+//
+//go:embed audit_schema.json
+var AuditSchema []byte
 
 // AuditFormat is one way to print an audit.
 type AuditFormat struct {
@@ -90,6 +96,13 @@ func (t *auditText) line(format string, args ...any) {
 	t.b.WriteString(string(runes) + "\n")
 }
 
+// wrapped prints a text that may take several lines: a message is no use without its end.
+func (t *auditText) wrapped(indent, text string) {
+	for _, l := range wrap(text, t.width, len(indent), len(indent)) {
+		t.line("%s%s", indent, l)
+	}
+}
+
 func (t *auditText) head(what string, n, shown int) {
 	if n > shown {
 		t.line("%s (%d of %d; --format html or json has all):", what, shown, n)
@@ -105,7 +118,7 @@ func (t *auditText) hosts(r *audit.Report) {
 			t.line("  %-24s %s: %s", h.Name, h.Status, h.Reason)
 			continue
 		}
-		t.line("  %-24s %3d errors %3d warnings %3d info", h.Name, h.Summary.Error, h.Summary.Warning, h.Summary.Info)
+		t.line("  %-24s %3d error %3d warning %3d info", h.Name, h.Summary.Error, h.Summary.Warning, h.Summary.Info)
 	}
 	t.line("")
 }
@@ -114,7 +127,7 @@ func (t *auditText) findings(what string, list []audit.Finding) {
 	t.head(what, len(list), textFindings)
 	for _, f := range list[:min(len(list), textFindings)] {
 		t.line("  %s[%s] on %d: %s", f.Severity, f.Rule, len(f.Hosts), few(f.Hosts))
-		t.line("    %s:%d: %s", f.File, f.Line, f.Message)
+		t.wrapped("    ", Escape(fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.Message)))
 	}
 	t.line("")
 }

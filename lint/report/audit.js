@@ -13,10 +13,27 @@
   const severities = new Set(['error', 'warning', 'info']);
   const style = s => severities.has(s) ? s : '';
 
+  // On paper there are no pages to turn and nothing to open: what the filter leaves is printed, up
+  // to a bound.
+  const printed = 500, redraw = [];
+  let printing = false;
+  const print = on => {
+    printing = on;
+    for (const draw of redraw) draw();
+    if (on) for (const d of document.querySelectorAll('details')) { d.open = true; if (d.fill) d.fill(); }
+  };
+  window.addEventListener('beforeprint', () => print(true));
+  window.addEventListener('afterprint', () => print(false));
+
   // pager shows a part of a list at a time.
   const pager = (size, back, next, label, show) => {
     let list = [], page = 0;
     const draw = () => {
+      if (printing) {
+        show(list.slice(0, printed));
+        at(label).textContent = list.length > printed ? 'the first ' + printed + ' of ' + list.length : '';
+        return;
+      }
       const pages = Math.max(1, Math.ceil(list.length / size));
       page = Math.min(Math.max(page, 0), pages - 1);
       show(list.slice(page * size, (page + 1) * size));
@@ -26,16 +43,28 @@
     };
     at(back).addEventListener('click', () => { page--; draw(); });
     at(next).addEventListener('click', () => { page++; draw(); });
+    redraw.push(draw);
     return l => { list = l; page = 0; draw(); };
   };
 
   const row = cells => {
     const tr = element('tr');
-    for (const c of cells) tr.append(element('td', String(c)));
+    for (const c of cells) {
+      const td = element('td');
+      td.append(c instanceof Node ? c : String(c));
+      tr.append(td);
+    }
     return tr;
   };
+  // hostLink shows a host's findings.
+  const hostLink = name => {
+    const b = element('button', name, 'link');
+    b.type = 'button';
+    b.addEventListener('click', () => { clear(); at('host').value = name; filter(); at('findings').focus(); });
+    return b;
+  };
   pager(25, 'hosts-back', 'hosts-next', 'hosts-page', part => at('hosts').replaceChildren(...part.map(h =>
-    row([h.name, h.group, h.status + (h.reason ? ': ' + h.reason : ''), h.summary.error, h.summary.warning, h.summary.info]))))(report.hosts);
+    row([hostLink(h.name), h.group, h.status + (h.reason ? ': ' + h.reason : ''), h.summary.error, h.summary.warning, h.summary.info]))))(report.hosts);
 
   const item = f => {
     const li = element('li');
@@ -45,7 +74,8 @@
     if (f.file) li.append(element('p', f.file + ':' + f.line, 'soft'));
     const hosts = element('details');
     hosts.append(element('summary', f.hosts.length === 1 ? f.hosts[0] : f.hosts.length + ' hosts: ' + f.hosts.slice(0, 5).join(', ') + (f.hosts.length > 5 ? ', ...' : '')));
-    hosts.addEventListener('toggle', () => { if (hosts.childElementCount === 1) hosts.append(element('p', f.hosts.join(', '))); });
+    hosts.fill = () => { if (hosts.childElementCount === 1) hosts.append(element('p', f.hosts.join(', '))); };
+    hosts.addEventListener('toggle', hosts.fill);
     li.append(hosts);
     if (f.frame) {
       const pre = element('pre');
@@ -63,17 +93,20 @@
   };
   const show = pager(25, 'back', 'next', 'page', part => at('list').replaceChildren(...part.map(item)));
   const searchable = report.findings.map(f => [f.rule, f.message, f.file, f.help || ''].join('\n').toLowerCase());
+  const fields = ['host', 'rule', 'severity', 'text'];
+  const names = new Set(report.hosts.map(h => h.name.toLowerCase()));
+  const clear = () => { for (const id of fields) at(id).value = ''; };
   const filter = () => {
     const host = at('host').value.trim().toLowerCase(), rule = at('rule').value, severity = at('severity').value, text = at('text').value.trim().toLowerCase();
     const found = report.findings.filter((f, i) => (!rule || f.rule === rule) && (!severity || f.severity === severity) &&
-      (!text || searchable[i].includes(text)) && (!host || f.hosts.some(h => h.toLowerCase().includes(host))));
+      (!text || searchable[i].includes(text)) && (!host || f.hosts.some(h => names.has(host) ? h.toLowerCase() === host : h.toLowerCase().includes(host))));
     at('count').textContent = found.length + ' of ' + report.findings.length + ' findings';
     show(found);
   };
   for (const r of [...new Set(report.findings.map(f => f.rule))].sort()) at('rule').append(option(r));
   for (const h of report.hosts) at('host-names').append(option(h.name));
-  for (const id of ['host', 'rule', 'severity', 'text']) at(id).addEventListener('input', filter);
-  at('clear').addEventListener('click', () => { for (const id of ['host', 'rule', 'severity', 'text']) at(id).value = ''; filter(); at('host').focus(); });
+  for (const id of fields) at(id).addEventListener('input', filter);
+  at('clear').addEventListener('click', () => { clear(); filter(); at('host').focus(); });
   filter();
 
   at('outliers').hidden = report.outliers.length === 0;

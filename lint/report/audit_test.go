@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"fpmlint/lint/audit"
 	"fpmlint/lint/report"
 )
@@ -58,8 +60,40 @@ func TestAuditText(t *testing.T) {
 			t.Errorf("%d columns: %q", n, line)
 		}
 	}
-	if strings.Count(out, "\n") > 100 || !strings.Contains(out, "result: 100 hosts, 1 of them not audited") {
+	if strings.Count(out, "\n") > 160 || !strings.Contains(out, "result: 100 hosts, 1 of them not audited") {
 		t.Errorf("the text is\n%s", out)
+	}
+}
+
+// A long message is broken, not cut.
+func TestAuditTextIsWhole(t *testing.T) {
+	r := &audit.Report{Findings: []audit.Finding{{Rule: "slowlog", Severity: "info", Message: strings.Repeat("many words ", 30) + "and the end", File: "/etc/f", Line: 1, Hosts: []string{"web1"}}}}
+	if out := auditAs(t, "text", r); !strings.Contains(strings.Join(strings.Fields(out), " "), "many words and the end") {
+		t.Errorf("the message is cut:\n%s", out)
+	}
+}
+
+func TestAuditSchema(t *testing.T) {
+	schema := compile(t, report.AuditSchema)
+	full := hostileFleet(3, 9)
+	full.Drift = &audit.Drift{Since: "before.json", New: full.Findings[:1], Gone: []audit.Finding{}, Unchanged: 8}
+	for name, r := range map[string]*audit.Report{"full": full, "empty": {Version: 1, Hosts: []audit.Host{}, Findings: []audit.Finding{}, Outliers: []audit.Outlier{}}} {
+		doc, err := jsonschema.UnmarshalJSON(strings.NewReader(auditAs(t, "json", r)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(doc); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, wrong := range []string{`{"version": 2}`, `{"version":1,"hosts":[{"name":"x","group":"x","status":"up","summary":{"error":0,"warning":0,"info":0}}],"findings":[],"outliers":[]}`} {
+		doc, err := jsonschema.UnmarshalJSON(strings.NewReader(wrong))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if schema.Validate(doc) == nil {
+			t.Errorf("the schema accepts %s", wrong)
+		}
 	}
 }
 
