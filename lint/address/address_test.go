@@ -118,3 +118,23 @@ func FuzzParseConnect(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseListen(f *testing.F) {
+	for _, s := range []string{"9000", "/run/a.sock", "a.sock", "127.0.0.1:9000", "[::]:9000", "[::1]:1", "localhost:9000", "*:9000", "", ":", "[", "0", "65536", "a/../b", "::1:9000"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		a, err := address.ParseListen(s, "/prefix")
+		if err != nil {
+			return
+		}
+		if a.IsZero() || a.IsUnix() != (a.Port == 0) || a.Port < 0 || a.Port > 65535 || a.IsUnix() && a.Path[0] != '/' {
+			t.Fatalf("%q is %#v", s, a)
+		}
+		if !a.IsUnix() && a.Host != "" {
+			if again, err := address.ParseListen(a.String(), "/prefix"); err != nil || again != a {
+				t.Fatalf("%q is %#v, written %q, read again %#v, %v", s, a, a, again, err)
+			}
+		}
+	})
+}

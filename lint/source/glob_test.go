@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -89,4 +90,23 @@ func TestGlobErrors(t *testing.T) {
 	if got, err := r.Glob("/d/g*"); err != nil || !slices.Equal(got, []string{"/d/gone"}) {
 		t.Errorf("%v, %v", got, err)
 	}
+}
+
+// FuzzGlob compares patterns with path.Match where the two have the same grammar.
+func FuzzGlob(f *testing.F) {
+	for _, s := range [][2]string{{"*.conf", "a.conf"}, {"[a-c]?", "bx"}, {"[!a]", "b"}, {"[[:digit:]]*", "1a"}, {"[", "["}, {"\\*", "*"}, {"[]", "]"}, {"[z-a]", "b"}, {"[[.a.]]", "a"}, {"é*", "é"}, {".*", ".a"}, {"*", ".a"}} {
+		f.Add(s[0], s[1])
+	}
+	f.Fuzz(func(t *testing.T, pattern, name string) {
+		if strings.Contains(pattern, "/") || strings.Contains(name, "/") {
+			return
+		}
+		got := compile(pattern).match(name)
+		if strings.ContainsAny(pattern, `[\`) || strings.HasPrefix(name, ".") || strings.ContainsFunc(pattern+name, func(r rune) bool { return r > 126 }) {
+			return
+		}
+		if want, err := path.Match(pattern, name); err == nil && got != want {
+			t.Errorf("%q matches %q: %v, want %v", pattern, name, got, want)
+		}
+	})
 }
