@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"strings"
@@ -38,16 +39,20 @@ func checkErrorPageLoop(p *lint.Pass) {
 	}
 	pages, perServer := map[page]served{}, map[*nginx.Scope]int{}
 	patterns := &matchers{}
+	first := map[*nginx.Scope][]gatewayPage{} // by the level that has the list
 	byScope := map[*nginx.Scope]*stack.Handoff{}
 	for _, h := range p.Stack.Handoffs {
 		byScope[h.Scope] = h
 	}
 	for _, h := range p.Stack.Handoffs {
 		server := h.Scope.Server()
-		list, _ := h.Scope.EffectiveList("error_page")
-		for _, d := range list {
-			code, uri := gatewayPage(d)
-			if server == nil || uri == "" {
+		list, level := h.Scope.EffectiveList("error_page")
+		if _, have := first[level]; !have {
+			first[level] = gatewayPages(list)
+		}
+		for _, g := range first[level] {
+			d, code, uri := g.at, g.code, g.uri
+			if server == nil {
 				continue
 			}
 			at := page{server, uri}
@@ -79,20 +84,31 @@ func checkErrorPageLoop(p *lint.Pass) {
 	}
 }
 
-// gatewayPage is the constant path or named location of an error_page for a status that nginx
-// itself gives for a backend, "" where it has none.
-func gatewayPage(d *nginx.Statement) (code, uri string) {
-	for _, a := range d.Args[:max(0, len(d.Args)-1)] {
-		if a.Value == "502" || a.Value == "504" {
-			code = a.Value
-			break
+// gatewayPage is an error_page for a status that nginx itself gives for a backend: its constant path or
+// named location.
+type gatewayPage struct {
+	at        *nginx.Statement
+	code, uri string
+}
+
+// gatewayPages are those that count: of the pages for a status the first
+// (ngx_http_special_response_handler).
+func gatewayPages(list []*nginx.Statement) (out []gatewayPage) {
+	seen := map[string]bool{}
+	for _, d := range list {
+		uri, _, _ := strings.Cut(d.Arg(len(d.Args)-1), "?")
+		code := ""
+		for _, a := range d.Args[:max(0, len(d.Args)-1)] {
+			if (a.Value == "502" || a.Value == "504") && !seen[a.Value] {
+				seen[a.Value] = true
+				code = cmp.Or(code, a.Value)
+			}
+		}
+		if code != "" && !strings.Contains(uri, "$") && (strings.HasPrefix(uri, "/") || strings.HasPrefix(uri, "@")) {
+			out = append(out, gatewayPage{d, code, uri})
 		}
 	}
-	uri, _, _ = strings.Cut(d.Arg(len(d.Args)-1), "?")
-	if code == "" || strings.Contains(uri, "$") || !strings.HasPrefix(uri, "/") && !strings.HasPrefix(uri, "@") {
-		return "", ""
-	}
-	return code, uri
+	return out
 }
 
 func (m *matchers) pageLocation(server *nginx.Scope, uri string) (location *nginx.Scope, known bool) {

@@ -26,6 +26,10 @@ var UpstreamLog = lint.Rule{
 
 func checkUpstreamLog(p *lint.Pass) {
 	formats := map[*nginx.Config]map[string]*nginx.Statement{}
+	levels := map[*nginx.Scope]struct { // those that have access_log
+		log logged
+		why string
+	}{}
 	first := map[string]source.Span{}
 	for _, h := range p.Stack.Handoffs {
 		if !h.PHP || h.Probe {
@@ -34,7 +38,13 @@ func checkUpstreamLog(p *lint.Pass) {
 		if formats[h.Config] == nil {
 			formats[h.Config] = logFormats(h.Config)
 		}
-		log, why := accessLog(h, formats[h.Config])
+		_, level := h.Scope.EffectiveList("access_log")
+		found, have := levels[level]
+		if level == nil || !have {
+			found.log, found.why = accessLog(h, formats[h.Config])
+			levels[level] = found
+		}
+		log, why := found.log, found.why
 		if why != "" {
 			p.Skip("%s: %s", place(h.Pass.Span()), why)
 		}

@@ -1,6 +1,7 @@
 package fpm
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -14,6 +15,9 @@ var common = []string{"user", "group", "prefix", "listen", "chroot", "chdir", "e
 // texts and templates by their lines: most of an FPM file's are settings, and FPM knows most of
 // them. A php.ini may have one by mistake.
 func Detect(data []byte) bool {
+	if bytes.IndexByte(data, 0) >= 0 {
+		return false // binary
+	}
 	var found, global, daemon, listen bool
 	entries, foreign, problems := 0, 0, 0
 	scan(&source.File{Data: data}, true, func(l line) bool {

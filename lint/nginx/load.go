@@ -17,7 +17,7 @@ import (
 // Bounds on includes. nginx has none: it runs out of file descriptors or memory.
 const (
 	maxIncludeDepth = 64
-	maxSpliced      = 5_000_000 // statements in all contexts together
+	maxSpliced      = 5_000_000 // statements and files in all contexts together
 )
 
 // Config is one nginx instance: its main file with everything that it includes.
@@ -301,9 +301,6 @@ func (l *loader) problem(s *Statement, kind source.Kind, message string) {
 // splice puts statements into a scope, and those of included files in the place of the include.
 func (l *loader) splice(scope *Scope, list []*Statement, open []*source.File, via []*Statement) {
 	if l.spliced += len(list); l.spliced > maxSpliced {
-		if l.spliced-len(list) <= maxSpliced && len(list) > 0 {
-			l.problem(list[0], source.Limit, fmt.Sprintf("the includes add up to more than %d directives", maxSpliced))
-		}
 		return
 	}
 	simple := 0
@@ -342,6 +339,11 @@ func (l *loader) include(scope *Scope, s *Statement, open []*source.File, via []
 	}
 	through := append(slices.Clip(via), s)
 	for _, f := range found.files {
+		// An empty file counts too: many includes of many of them would never end.
+		if l.spliced++; l.spliced > maxSpliced {
+			l.problem(s, source.Limit, fmt.Sprintf("the includes add up to more than %d directives", maxSpliced))
+			return
+		}
 		switch {
 		case slices.Contains(open, f):
 			l.problem(s, source.Limit, fmt.Sprintf("%s includes itself: nginx runs out of open files or crashes", f.Display))

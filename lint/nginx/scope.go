@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fpmlint/lint/source"
@@ -30,6 +31,7 @@ type Scope struct {
 	names uint64
 	once  sync.Once
 	index map[string][]*Statement
+	sets  atomic.Pointer[assignments]
 }
 
 // bit is a name's bit in Scope.names.

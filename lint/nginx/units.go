@@ -22,7 +22,7 @@ func ParseTime(s string) (time.Duration, error) {
 		{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}, {"ms", time.Millisecond},
 	}
 	next := 0 // the largest unit that may still follow
-	var total time.Duration
+	total := int64(0) // in milliseconds, as nginx counts
 	if s == "" {
 		return 0, errTime
 	}
@@ -58,15 +58,17 @@ func ParseTime(s string) (time.Duration, error) {
 			return 0, errTime
 		}
 		next = at + 1
-		if n > int64(math.MaxInt64-total)/int64(units[at].d) {
+		scale := units[at].d.Milliseconds()
+		if n > (math.MaxInt64-total)/scale {
 			return 0, errTime
 		}
-		total += time.Duration(n) * units[at].d
+		total += n * scale
 		for i < len(s) && s[i] == ' ' {
 			i++
 		}
 	}
-	return total, nil
+	// A Duration ends at 292 years, where nginx goes on.
+	return time.Duration(min(total, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond, nil
 }
 
 // ParseSize reads a size as ngx_parse_size does: digits, then k, K, m, M or nothing.

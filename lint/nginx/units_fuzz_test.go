@@ -22,7 +22,7 @@ func FuzzUnits(f *testing.F) {
 		if want := s != "" && times.MatchString(s); err == nil != want && !(want && long.MatchString(s)) {
 			t.Errorf("%q as a time: %v, %v", s, d, err)
 		}
-		if d < 0 || err != nil && d != 0 || err == nil && !strings.Contains(s, "ms") && d%time.Second != 0 {
+		if d < 0 || err != nil && d != 0 || err == nil && !strings.Contains(s, "ms") && d%time.Second != 0 && d < 290*365*24*time.Hour {
 			t.Errorf("%q is %v", s, d)
 		}
 		n, err := ParseSize(s)

@@ -14,6 +14,8 @@ const (
 	maxValueDepth = 8
 )
 
+var tooMany = fmt.Sprintf("more than %d values are possible", maxValues)
+
 // Constant is one value that an expression can have.
 type Constant struct {
 	Text string
@@ -61,7 +63,7 @@ func (s *Scope) expand(text string, at source.Span, depth int) ([]Constant, stri
 			why = unknown
 		}
 		if len(out)*len(values) > maxValues {
-			return nil, fmt.Sprintf("more than %d values are possible", maxValues)
+			return nil, tooMany
 		}
 		next := make([]Constant, 0, len(out)*len(values))
 		for _, o := range out {
@@ -113,9 +115,13 @@ func (s *Scope) assigned(name string, depth int) (values []Constant, unknown str
 	}
 	unconditional := false
 	add := func(sets []*Statement, conditional bool, scope *Scope) {
+		if n := len(sets); !conditional && n > 0 && !strings.Contains(sets[n-1].Arg(1), "$"+name) {
+			sets = sets[n-1:] // what ran before it counts no more
+		}
 		for _, d := range sets {
-			if len(d.Args) != 2 || strings.TrimPrefix(d.Arg(0), "$") != name {
-				continue
+			if len(values) > maxValues {
+				unknown, found = tooMany, true
+				return
 			}
 			if strings.Contains(d.Arg(1), "$"+name) { // set $a "$a..." adds to what was there
 				unknown, found = fmt.Sprintf("$%s is put together step by step", name), true
@@ -134,10 +140,10 @@ func (s *Scope) assigned(name string, depth int) (values []Constant, unknown str
 	}
 	for i := len(chain) - 1; i >= 0; i-- {
 		scope := chain[i]
-		add(scope.FindAll("set"), scope.Kind == "if" && scope != s, scope)
-		for _, child := range scope.Children {
-			if child.Kind == "if" && !contains(chain, child) {
-				add(child.FindAll("set"), true, child)
+		add(scope.assignments().own[name], scope.Kind == "if" && scope != s, scope)
+		for _, child := range scope.assignments().within[name] {
+			if !contains(chain, child) {
+				add(child.assignments().own[name], true, child)
 			}
 		}
 	}
@@ -145,6 +151,43 @@ func (s *Scope) assigned(name string, depth int) (values []Constant, unknown str
 		unknown = fmt.Sprintf("$%s is set only under a condition", name)
 	}
 	return values, unknown, found
+}
+
+// assignments are the set directives of a scope by their variables: many hand-offs ask for them.
+type assignments struct {
+	own map[string][]*Statement
+	// within are the ifs on this level that set the variable.
+	within map[string][]*Scope
+}
+
+func (s *Scope) assignments() *assignments {
+	if a := s.sets.Load(); a != nil {
+		return a
+	}
+	a := &assignments{}
+	for _, d := range s.FindAll("set") {
+		if len(d.Args) != 2 {
+			continue
+		}
+		if a.own == nil {
+			a.own = map[string][]*Statement{}
+		}
+		name := strings.TrimPrefix(d.Arg(0), "$")
+		a.own[name] = append(a.own[name], d)
+	}
+	for _, child := range s.Children {
+		if child.Kind != "if" {
+			continue
+		}
+		if a.within == nil {
+			a.within = map[string][]*Scope{}
+		}
+		for name := range child.assignments().own {
+			a.within[name] = append(a.within[name], child)
+		}
+	}
+	s.sets.Store(a)
+	return a
 }
 
 func contains(chain []*Scope, s *Scope) bool {
@@ -204,7 +247,9 @@ func (s *Scope) table(m *Scope, name string, depth int) (values []Constant, unkn
 		if why != "" {
 			unknown = why
 		}
-		values = append(values, v...)
+		if values = append(values, v...); len(values) > maxValues {
+			return nil, tooMany
+		}
 	}
 	if !hasDefault && unknown == "" {
 		unknown = fmt.Sprintf("$%s is empty where the %s has no entry", name, m.Kind)
