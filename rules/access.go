@@ -2,7 +2,9 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -57,14 +59,48 @@ type worker struct {
 	host        *host.Facts
 }
 
-// nginxWorker reads the user directive. Without one nobody can tell: the default depends on how
-// nginx was built, and a container may run it as any user.
+// nginxWorker reads the user directive. Without one the running workers tell: the default depends on
+// how nginx was built, and a container may run it as any user.
 func nginxWorker(s *stack.Stack, c *nginx.Config) (w worker, why string) {
 	user, group, at, ok := c.User()
 	if !ok {
+		if running, ok := runningWorker(s, c); ok {
+			return running, ""
+		}
 		return w, "nginx's user is unknown: " + c.Conf.Display + " has no user directive"
 	}
 	return worker{user, group, at, s.NginxHost}, ""
+}
+
+// runningWorker is the user of the workers that run with a main file; false where there are none, or
+// where they differ.
+func runningWorker(s *stack.Stack, c *nginx.Config) (w worker, ok bool) {
+	e := s.NginxHost.Evidence
+	if e == nil {
+		return w, false
+	}
+	uid := -1
+	for _, p := range e.Processes {
+		if p.Program != "nginx" || p.Master || p.Conf != c.Conf.Path && (p.Conf != "" || c.Conf.Path != "/etc/nginx/nginx.conf") {
+			continue
+		}
+		if uid >= 0 && uid != p.UID {
+			return w, false
+		}
+		uid = p.UID
+	}
+	users, groups := s.NginxHost.Users, s.NginxHost.Groups
+	for _, user := range slices.Sorted(maps.Keys(users)) {
+		if users[user].UID != uid {
+			continue
+		}
+		for _, group := range slices.Sorted(maps.Keys(groups)) {
+			if groups[group].GID == users[user].GID {
+				return worker{user: user, group: group, host: s.NginxHost}, true
+			}
+		}
+	}
+	return w, false
 }
 
 // access is whether nginx's user can connect to a socket.

@@ -75,8 +75,10 @@ func checkSocketAccess(p *lint.Pass, h *stack.Handoff, b *stack.Backend, m stack
 			Handoffs: []*stack.Handoff{h},
 			Related: []source.Related{
 				{Span: h.Pass.Span(), Message: "nginx connects from here"},
-				{Span: w.at, Message: "nginx's workers run as " + w.user},
 			},
+		}
+		if !w.at.IsZero() {
+			f.Related = append(f.Related, source.Related{Span: w.at, Message: "nginx's workers run as " + w.user})
 		}
 		for _, set := range []struct {
 			name string
@@ -96,6 +98,10 @@ func mendAccess(st *stack.Stack, f *lint.Finding, w worker, s *socket) {
 	pool := s.pool
 	if st.Split {
 		f.Help = fmt.Sprintf("give the socket an owner or group whose number %s has in nginx's image: names differ between images", w.user)
+		return
+	}
+	if w.at.IsZero() {
+		f.Help = fmt.Sprintf("nginx runs as %s because no user directive names another: set user in nginx.conf to the socket's user, or listen.owner = %s in [%s]", w.user, w.user, pool.Name)
 		return
 	}
 	if s.hasACL() {

@@ -46,8 +46,8 @@ type Process struct {
 	// Program is nginx or php-fpm.
 	Program string `json:"program"`
 	Master  bool   `json:"master"`
-	// Conf is the main file: as an FPM master's title names it, also for its workers; for nginx
-	// the argument of -c, "" where it takes its default.
+	// Conf is the main file, also for workers: as an FPM master's title names it; for nginx the
+	// argument of -c, "" where it takes its default.
 	Conf string `json:"conf,omitempty"`
 	// Pool is that of an FPM worker.
 	Pool string `json:"pool,omitempty"`

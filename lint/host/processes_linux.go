@@ -56,7 +56,7 @@ func readProcesses(proc string) []Process {
 		if rollup, err := p.ProcSMapsRollup(); err == nil && rollup.Pss > 0 {
 			found.Memory, found.Proportional = int64(rollup.Pss), true
 		}
-		if found.Program == "php-fpm" && found.Master {
+		if found.Master {
 			confs[p.PID] = found.Conf
 		}
 		parents[p.PID] = stat.PPID
@@ -70,7 +70,7 @@ func readProcesses(proc string) []Process {
 		out = append(out, found)
 	}
 	for i, p := range out {
-		if p.Program == "php-fpm" && !p.Master {
+		if !p.Master {
 			out[i].Conf = confs[parents[p.PID]]
 		}
 	}
