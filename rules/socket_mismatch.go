@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"cmp"
 	_ "embed"
 	"fmt"
 	"path"
@@ -32,8 +31,8 @@ var SocketMismatch = lint.Rule{
 }
 
 func checkSocketMismatch(p *lint.Pass) {
-	pools := servingPools(p.Stack)
-	claimed := claimedPools(p.Stack)
+	pools := newCandidates(servingPools(p.Stack), claimedPools(p.Stack))
+	uninstalled := uninstalledListeners(p.Stack)
 	u := newMove(p.Stack)
 	gone := goneListeners(u)
 	for _, h := range p.Stack.Handoffs {
@@ -60,7 +59,7 @@ func checkSocketMismatch(p *lint.Pass) {
 				continue
 			}
 			f := lint.Finding{
-				Message:  mismatchMessage(p.Stack, b),
+				Message:  mismatchMessage(b, uninstalled),
 				Span:     b.Span,
 				Handoffs: []*stack.Handoff{h},
 			}
@@ -81,7 +80,7 @@ func checkSocketMismatch(p *lint.Pass) {
 				f.Help = fmt.Sprintf("%s listened here and was not taken along: fpmlint fix --upgrade takes it along to PHP %s", poolName(old), u.To.Version)
 				f.Related = append(f.Related, source.Related{Span: old.Get("listen").Span, Message: poolName(old) + " listened here"})
 			default:
-				suggest(p.Stack, &f, b, nearest(b.Address, pools), claimed, heir)
+				suggest(p.Stack, &f, b, pools, heir)
 			}
 			if b.Span.File != h.Pass.Src || b.Span.Start != h.Pass.ArgSpan(0).Start {
 				f.Related = append(f.Related, source.Related{Span: h.Pass.Span(), Message: "passed on here"})
@@ -103,7 +102,7 @@ func composeHelp(b *stack.Backend) string {
 	return "pass to " + strings.Join(b.Candidates, " or ")
 }
 
-func mismatchMessage(s *stack.Stack, b *stack.Backend) string {
+func mismatchMessage(b *stack.Backend, uninstalled map[address.Address]*fpm.Pool) string {
 	what := "no pool listens on " + b.Address.String()
 	if b.Upstream != nil {
 		what += fmt.Sprintf(" (a server of upstream %s)", b.Upstream.Name)
@@ -111,15 +110,24 @@ func mismatchMessage(s *stack.Stack, b *stack.Backend) string {
 	if strings.HasPrefix(b.Text, "unix:") && b.Address.String() != strings.TrimSuffix(b.Text, ":") {
 		what += fmt.Sprintf(", written %s", b.Text)
 	}
+	if pool := uninstalled[b.Address]; pool != nil {
+		what += fmt.Sprintf(": pool %s of PHP %s would, but that PHP-FPM is not installed", pool.Name, pool.Master.Version)
+	}
+	return what
+}
+
+// uninstalledListeners are the pools of versions that are not installed, by their addresses.
+func uninstalledListeners(s *stack.Stack) map[address.Address]*fpm.Pool {
+	out := map[address.Address]*fpm.Pool{}
 	for _, pool := range s.Pools() {
 		if stack.Serves(pool) {
 			continue
 		}
-		if addr, setting, err := pool.Listen(); err == nil && setting.Unknown == "" && b.Address.Reaches(addr) == address.Yes {
-			return what + fmt.Sprintf(": pool %s of PHP %s would, but that PHP-FPM is not installed", pool.Name, pool.Master.Version)
+		if addr, setting, err := pool.Listen(); err == nil && setting.Unknown == "" && out[addr] == nil {
+			out[addr] = pool
 		}
 	}
-	return what
+	return out
 }
 
 // goneListeners are the pools of older versions by the address at which they listened, where they no
@@ -159,29 +167,27 @@ func othersLive(h *stack.Handoff, dead *stack.Backend) bool {
 
 // suggest names the candidates, nearest first, and makes the fix where only one pool can be meant:
 // the heir of the one that listened there in an older PHP, where that is known.
-func suggest(s *stack.Stack, f *lint.Finding, b *stack.Backend, near []candidate, claimed map[*fpm.Pool]bool, heir *fpm.Pool) {
+func suggest(s *stack.Stack, f *lint.Finding, b *stack.Backend, pools *candidates, heir *fpm.Pool) {
+	near := pools.near(b.Address)
 	if len(near) == 0 {
 		f.Help = "no pool with a known address was found: install or enable the PHP-FPM that should listen there"
 		return
 	}
-	for i, c := range near {
-		if i == 3 {
-			break
-		}
+	for _, c := range near {
 		f.Related = append(f.Related, source.Related{Span: c.listen.Span, Message: poolName(c.pool) + " listens on " + c.addr.String()})
 	}
-	best, why := meant(s, b, near, claimed)
-	if one := only(near, func(c candidate) bool { return c.pool == heir }); one != nil {
+	best, why := pools.meant(s, b)
+	if one := pools.of(heir); one != nil {
 		best, why = one, "as the pool that listened here is called in the older PHP"
 	}
 	if best == nil {
-		names := make([]string, 0, 3)
-		for _, c := range near[:min(3, len(near))] {
+		names := make([]string, 0, maxNamed)
+		for _, c := range near {
 			names = append(names, c.addr.String())
 		}
 		f.Help = "pass to the pool that serves this site: " + strings.Join(names, ", ")
-		if len(near) > 3 {
-			f.Help += fmt.Sprintf(", or one of %d more", len(near)-3)
+		if more := len(pools.all) - len(near); more > 0 {
+			f.Help += fmt.Sprintf(", or one of %d more", more)
 		}
 		return
 	}
@@ -199,97 +205,6 @@ func suggest(s *stack.Stack, f *lint.Finding, b *stack.Backend, near []candidate
 		Description: "pass to " + target,
 		Edits:       []source.Edit{{Span: b.Span, NewText: requote(b.Span, target)}},
 	}
-}
-
-// candidate is a pool that may have been meant.
-type candidate struct {
-	pool   *fpm.Pool
-	addr   address.Address
-	listen fpm.Setting
-	score  int
-}
-
-// connect is the candidate's address as nginx must write it. A pool on every address is reached
-// by the host that nginx names already, else over loopback.
-func (c candidate) connect(from address.Address) string {
-	a := c.addr
-	if !a.IsUnix() && a.Host == "" {
-		a.Host = "127.0.0.1"
-		if !from.IsUnix() {
-			a.Host = from.Host
-		}
-	}
-	return a.String()
-}
-
-// Scores of how near a pool's address is.
-const (
-	sameButVersion = 4 // the same path but for the PHP version
-	sameSocketName = 3 // the same socket name in another directory
-	sameTransport  = 1
-)
-
-func nearest(a address.Address, pools []*fpm.Pool) []candidate {
-	var out []candidate
-	for _, pool := range pools {
-		addr, setting, err := pool.Listen()
-		if err != nil || setting.Unknown != "" || addr.IsZero() {
-			continue
-		}
-		c := candidate{pool: pool, addr: addr, listen: setting}
-		switch {
-		case a.IsUnix() != addr.IsUnix():
-		case a.IsUnix() && unversioned(a.Path) == unversioned(addr.Path):
-			c.score = sameButVersion
-		case a.IsUnix() && path.Base(a.Path) == path.Base(addr.Path):
-			c.score = sameSocketName
-		default:
-			c.score = sameTransport
-		}
-		out = append(out, c)
-	}
-	slices.SortStableFunc(out, func(x, y candidate) int { return cmp.Compare(y.score, x.score) })
-	return out
-}
-
-// meant returns the one pool that is plainly meant, and why it is, or nil.
-func meant(s *stack.Stack, b *stack.Backend, near []candidate, claimed map[*fpm.Pool]bool) (*candidate, string) {
-	if b.Address.IsUnix() || !s.Split {
-		for _, by := range []struct {
-			score int
-			why   string
-		}{
-			{sameButVersion, "the same socket of another PHP version"},
-			{sameSocketName, "the same socket in another directory"},
-		} {
-			if one := only(near, func(c candidate) bool { return c.score == by.score }); one != nil {
-				return one, by.why
-			}
-			if near[0].score == by.score {
-				return nil, "" // several
-			}
-		}
-	}
-	if one := only(near, func(c candidate) bool { return !claimed[c.pool] }); one != nil {
-		if s.Split && one.addr.IsUnix() != b.Address.IsUnix() {
-			return nil, "" // whether the socket's directory is shared is not known
-		}
-		return one, "the only pool that nothing else passes to"
-	}
-	return nil, ""
-}
-
-func only(near []candidate, ok func(candidate) bool) *candidate {
-	var found *candidate
-	for i := range near {
-		if ok(near[i]) {
-			if found != nil {
-				return nil
-			}
-			found = &near[i]
-		}
-	}
-	return found
 }
 
 // older says whether a PHP version is lower than the one that a socket's path names: code written
