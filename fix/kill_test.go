@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -155,6 +156,9 @@ func description(t *testing.T, dir string) map[string]string {
 	return out
 }
 
+// kills counts the victims that were killed.
+var kills atomic.Int64
+
 // kill runs a victim and says how many calls it made, 0 where it was killed.
 func kill(t *testing.T, o order, after time.Duration) int {
 	t.Helper()
@@ -184,6 +188,7 @@ func kill(t *testing.T, o order, after time.Duration) int {
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() {
 		t.Fatalf("the victim failed by itself: %v", err)
 	}
+	kills.Add(1)
 	return 0
 }
 
@@ -247,20 +252,31 @@ func TestKilled(t *testing.T) {
 	if calls < 40 || back < 20 {
 		t.Fatalf("a run makes %d calls and a rollback %d: too few to be all of them", calls, back)
 	}
-	kills := 0
+	kills.Store(0)
+	t.Cleanup(func() { // the parallel ones have ended
+		if n := kills.Load(); n < 1000 {
+			t.Errorf("%d processes were killed, want 1000", n)
+		}
+	})
+	random := rand.New(rand.NewPCG(3, 4))
 	for n := 1; n <= calls; n++ {
-		t.Run(fmt.Sprintf("run/%d", n), func(t *testing.T) {
-			t.Parallel()
-			dir := writeSample(t)
-			before := description(t, dir)
-			kill(t, order{Dir: dir, Kill: n}, 0)
-			wantWhole(t, dir, "after the kill")
-			// The rollback is killed as well, at a call of its own each time.
-			kill(t, order{Dir: dir, Rollback: true, Kill: 1 + n%back}, 0)
-			wantWhole(t, dir, "after the second kill")
-			wantBack(t, dir, "after two kills", before)
-		})
-		kills += 2
+		for round := range 8 {
+			// What takes the run back is killed as well, and what takes that one's rest back too, each
+			// at a call of its own.
+			second, third := 1+(n+round*back/8)%back, 1+random.IntN(back)
+			t.Run(fmt.Sprintf("run/%d/%d/%d", n, second, third), func(t *testing.T) {
+				t.Parallel()
+				dir := writeSample(t)
+				before := description(t, dir)
+				kill(t, order{Dir: dir, Kill: n}, 0)
+				wantWhole(t, dir, "after the kill")
+				kill(t, order{Dir: dir, Rollback: true, Kill: second}, 0)
+				wantWhole(t, dir, "after the second kill")
+				kill(t, order{Dir: dir, Rollback: true, Kill: third}, 0)
+				wantWhole(t, dir, "after the third kill")
+				wantBack(t, dir, "after three kills", before)
+			})
+		}
 	}
 	for n := 1; n <= back; n++ {
 		t.Run(fmt.Sprintf("rollback/%d", n), func(t *testing.T) {
@@ -272,10 +288,8 @@ func TestKilled(t *testing.T) {
 			wantWhole(t, dir, "after the kill")
 			wantBack(t, dir, "after a killed rollback", before)
 		})
-		kills++
 	}
-	random := rand.New(rand.NewPCG(3, 4))
-	for n := range 60 {
+	for n := range 100 {
 		after := time.Duration(random.IntN(30_000)+500) * time.Microsecond
 		t.Run(fmt.Sprintf("random/%d", n), func(t *testing.T) {
 			t.Parallel()
@@ -285,10 +299,6 @@ func TestKilled(t *testing.T) {
 			wantWhole(t, dir, "after the kill")
 			wantBack(t, dir, "after a kill at a random time", before)
 		})
-		kills++
-	}
-	if kills < 200 {
-		t.Errorf("%d kills, want 200", kills)
 	}
 }
 

@@ -21,7 +21,7 @@ func ParseTime(s string) (time.Duration, error) {
 	}{
 		{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}, {"ms", time.Millisecond},
 	}
-	next := 0 // the largest unit that may still follow
+	next := 0         // the largest unit that may still follow
 	total := int64(0) // in milliseconds, as nginx counts
 	if s == "" {
 		return 0, errTime

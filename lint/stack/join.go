@@ -23,7 +23,7 @@ func (s *Stack) Join() {
 	}
 	s.Listens = nginxListens(s.Nginx)
 	s.listeners = listeners(s)
-	j := &joiner{stack: s, listeners: s.listeners, servers: indexListens(s)}
+	j := &joiner{stack: s, listeners: s.listeners, servers: indexListens(s), upstreams: map[*nginx.Upstream][]*Backend{}}
 	s.look()
 	s.findMissingDirs()
 	s.findLogDirs()
@@ -51,6 +51,7 @@ type joiner struct {
 	stack     *Stack
 	listeners *Listeners
 	servers   listenIndex
+	upstreams map[*nginx.Upstream][]*Backend // those that were met
 }
 
 func (j *joiner) backends(h *Handoff) {
@@ -60,11 +61,25 @@ func (j *joiner) backends(h *Handoff) {
 		values, h.Unknown = h.Scope.Values(text, span)
 	}
 	for _, v := range values {
-		for _, b := range j.resolve(h.Config, v.Text, v.Span) {
-			if b.Err == nil && !j.matchContainers(h, b) {
-				j.match(h.Config, b)
+		// The servers of an upstream are the same for all of its hand-offs, which may be thousands.
+		u := h.Config.Upstream(v.Text)
+		shared := u != nil && j.stack.containers == nil
+		list, have := j.upstreams[u]
+		if !shared || !have {
+			list = j.resolve(h.Config, v.Text, v.Span)
+			for _, b := range list {
+				if b.Err == nil && !j.matchContainers(h, b) {
+					j.match(h.Config, b)
+				}
 			}
-			h.Backends = append(h.Backends, b)
+			if shared {
+				j.upstreams[u] = list
+			}
+		}
+		if len(h.Backends) == 0 {
+			h.Backends = slices.Clip(list)
+		} else {
+			h.Backends = append(h.Backends, list...)
 		}
 	}
 }
