@@ -94,12 +94,24 @@ func parseSuppression(comment source.Span, now time.Time) *Suppression {
 	return s
 }
 
-// target is the line that the comment is about; 0 where it is about none.
-func (s *Suppression) target() int {
+// block is a run of lines that are comments alone: all of them are about the same line.
+type block struct {
+	file             *source.File
+	first, end, line int
+}
+
+// target is the line that the comment is about; 0 where it is about none. last is the block of the
+// comment before, which spares reading a long one again for each of its lines.
+func (s *Suppression) target(last *block) (line int) {
 	n := s.Span.Position().Line
 	if !s.Alone {
 		return n
 	}
+	if last.file == s.Span.File && last.first <= n && n < last.end {
+		return last.line
+	}
+	first := n
+	defer func() { *last = block{s.Span.File, first, n, line} }()
 	for {
 		n++
 		line, _ := s.Span.File.Line(n)
@@ -141,6 +153,7 @@ func findSuppressions(stacks []*stack.Stack, findings []Finding, now time.Time) 
 	seen := map[*source.File]bool{}
 	known := map[source.Span]*Suppression{}
 	first := map[string]*source.File{}
+	var last block
 	add := func(f *source.File, name string, comments func() []source.Span) {
 		if seen[f] {
 			return
@@ -157,7 +170,7 @@ func findSuppressions(stacks []*stack.Stack, findings []Finding, now time.Time) 
 				known[c] = s
 				out.list = append(out.list, s)
 				out.files[fileKey(f)] = true
-				key := lineKey{fileKey(f), s.target()}
+				key := lineKey{fileKey(f), s.target(&last)}
 				out.at[key] = append(out.at[key], s)
 			}
 			s.stacks[name] = true

@@ -22,6 +22,7 @@ func FuzzSuppression(f *testing.F) {
 	now := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file := source.NewFile("/f", data)
+		var last block
 		for _, comment := range append(nginx.Parse(file).Marks, fpm.Marks(file, "8.2")...) {
 			s := parseSuppression(comment, now)
 			if comment.Start < 0 || comment.End > len(data) || !strings.Contains(comment.Text(), "fpmlint:") {
@@ -35,7 +36,11 @@ func FuzzSuppression(f *testing.F) {
 					t.Errorf("%q: rule %q at %q", comment.Text(), r.ID, r.Span.Text())
 				}
 			}
-			if line := s.target(); line < 0 || line > strings.Count(string(data), "\n")+1 {
+			line := s.target(&last)
+			if alone := s.target(&block{}); line != alone {
+				t.Errorf("%q is about line %d, by itself about %d", comment.Text(), line, alone)
+			}
+			if line < 0 || line > strings.Count(string(data), "\n")+1 {
 				t.Errorf("%q is about line %d", comment.Text(), line)
 			}
 		}
