@@ -61,9 +61,10 @@ func checkListenConflict(p *lint.Pass) {
 	apart := map[string]map[int]bool{} // in a repository, listeners of several masters by their address
 	for i, l := range all {
 		key := address.Address{Path: l.addr.Path, Port: l.addr.Port}
+		taken := false
 		for _, j := range groups[key] {
-			if i >= pools && j >= pools || !collide(all[j].addr, l.addr) {
-				continue // nginx shares its own addresses among servers
+			if !collide(all[j].addr, l.addr) {
+				continue
 			}
 			if p.Stack.Loose && all[j].master != l.master {
 				name := l.addr.String()
@@ -74,8 +75,13 @@ func checkListenConflict(p *lint.Pass) {
 				continue
 			}
 			reportConflict(p, all[j], l)
+			if taken = !oneSocket(all[j], l); taken {
+				break // it does not listen: one reason is enough
+			}
 		}
-		groups[key] = append(groups[key], i)
+		if i < pools && !taken { // nginx shares its own addresses among servers
+			groups[key] = append(groups[key], i)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(apart)) {
 		which := slices.Sorted(maps.Keys(apart[name]))
