@@ -134,7 +134,7 @@ func ParseListen(text, prefix string) (Address, error) {
 		}
 		inner, opened := strings.CutPrefix(host, "[")
 		inner, closed := strings.CutSuffix(inner, "]")
-		if host == "" || opened != closed || strings.Contains(host, "/") { // FPM looks it up as a name
+		if host == "" || opened != closed || strings.ContainsAny(inner, "[]/") { // FPM looks it up as a name
 			return Address{}, fmt.Errorf("invalid host '%s'", host)
 		}
 		host = canonicalHost(inner)
