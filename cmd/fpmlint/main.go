@@ -31,7 +31,7 @@ const (
 
 func main() {
 	// Trees are built once and dropped at the end: a larger heap is cheaper than collecting it.
-	debug.SetGCPercent(400)
+	debug.SetGCPercent(800)
 	os.Exit(runProcess())
 }
 

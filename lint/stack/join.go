@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"fpmlint/lint/address"
 	"fpmlint/lint/fpm"
@@ -44,7 +45,7 @@ func (s *Stack) Join() {
 			}
 		}
 	}
-	s.findWordPress()
+	s.wpOnce = sync.Once{}
 }
 
 type joiner struct {

@@ -51,6 +51,7 @@ type Stack struct {
 	paramsFiles map[*nginx.Config]string
 	// wpConfigs are the wp-config.php of server blocks that serve WordPress.
 	wpConfigs map[*nginx.Scope]*source.File
+	wpOnce    sync.Once
 	// Upgrade is the change of PHP's version that the stack shows or that was asked for; nil where
 	// there is one version.
 	Upgrade *Upgrade

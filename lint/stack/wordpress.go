@@ -11,7 +11,10 @@ import (
 // WPConfig is the wp-config.php of the WordPress below a server block's document root, or in the
 // directory above it, where WordPress looks too; nil where there is none to be read. Only servers
 // with a hand-off are known.
-func (s *Stack) WPConfig(server *nginx.Scope) *source.File { return s.wpConfigs[server] }
+func (s *Stack) WPConfig(server *nginx.Scope) *source.File {
+	s.wpOnce.Do(s.findWordPress)
+	return s.wpConfigs[server]
+}
 
 func (s *Stack) findWordPress() {
 	s.wpConfigs = map[*nginx.Scope]*source.File{}
