@@ -155,16 +155,14 @@ func LoadRoot(root *source.Root, name string, o Options) (*Stack, error) {
 }
 
 func loadFrom(root *source.Root, name string, o Options) (*Stack, error) {
-	s := &Stack{Name: name, RootName: name, Live: root.Live()}
-	facts := make(chan *host.Facts, 1)
-	go func() { facts <- host.Read(root, o.host()) }()
-	err := s.addSides(root, root, o)
-	s.FPMHost = <-facts
-	s.NginxHost = s.FPMHost
-	if err == nil && s.FPMHost.EvidenceErr != nil {
-		s.Notes = append(s.Notes, s.FPMHost.EvidenceErr.Error())
+	s := newStack(root, name, o)
+	if err := s.FPMHost.EvidenceErr; err != nil {
+		s.Notes = append(s.Notes, err.Error())
 	}
-	return s, err
+	if err := s.addSides(root, root, o); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // addSides reads both sides at the same time; nil is a side that is not there.
