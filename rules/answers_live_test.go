@@ -14,16 +14,13 @@ import (
 
 	"fpmlint/lint"
 	"fpmlint/lint/stack"
+	"fpmlint/testdata/live"
 )
 
 // TestSilentPool stops a real PHP-FPM behind a real nginx: killed, it leaves a socket that
 // refuses; the socket may also be gone. nginx's log has the words that the rule's page has.
 func TestSilentPool(t *testing.T) {
-	web, errWeb := exec.LookPath("nginx")
-	php, errPHP := exec.LookPath("php-fpm8.2")
-	if errWeb != nil || errPHP != nil || os.Getuid() != 0 {
-		t.Skip("needs root, nginx and php-fpm8.2")
-	}
+	web, php := live.Programs(t)
 	dir, err := os.MkdirTemp("/run", "silent") //nolint:usetesting // not under /tmp, which a service may have its own of
 	if err != nil {
 		t.Fatal(err)

@@ -10,16 +10,14 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"fpmlint/lint"
+	"fpmlint/testdata/live"
 )
 
 // TestBuffersAgainstNginx holds busy-buffers to nginx -t: it speaks where nginx refuses the sizes, and
 // only there.
 func TestBuffersAgainstNginx(t *testing.T) {
 	t.Parallel()
-	nginx, err := exec.LookPath("nginx")
-	if err != nil {
-		t.Skip("no nginx")
-	}
+	nginx := live.Nginx(t)
 	for _, sizes := range [][3]string{ // at the levels of http, server and location
 		{},
 		{"buffer_size 32k"},

@@ -14,6 +14,7 @@ import (
 
 	"fpmlint/lint/nginx"
 	"fpmlint/lint/source"
+	"fpmlint/testdata/live"
 )
 
 // judged is a server whose locations answer with their own names.
@@ -33,15 +34,7 @@ location @named { return 200 "@named"; }
 
 // TestLocationsAgainstNginx asks nginx itself which location serves a path.
 func TestLocationsAgainstNginx(t *testing.T) {
-	program := "/usr/sbin/nginx"
-	if found, err := exec.LookPath("nginx"); err == nil {
-		program = found
-	} else if _, err := os.Stat(program); err != nil {
-		if os.Getenv("FPMLINT_LIVE") != "" {
-			t.Fatal("nginx is missing")
-		}
-		t.Skip("nginx is not installed: nothing to compare with")
-	}
+	program := live.Nginx(t)
 	dir := t.TempDir()
 	socket, conf := filepath.Join(dir, "s"), filepath.Join(dir, "nginx.conf")
 	text := "daemon off; master_process off; pid " + dir + "/pid; error_log " + dir + "/log;\nevents {}\nhttp { access_log off; server { listen unix:" + socket + "; server_name x;" + judged + "} }\n"

@@ -9,15 +9,13 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"fpmlint/lint"
+	"fpmlint/testdata/live"
 )
 
 // TestPassesAgainstNginx holds pass-form and upstream-unresolvable to nginx -t: they speak where
 // it refuses an address, and only there.
 func TestPassesAgainstNginx(t *testing.T) {
-	nginx, err := exec.LookPath("nginx")
-	if err != nil {
-		t.Skip("no nginx")
-	}
+	nginx := live.Nginx(t)
 	for _, pass := range []string{
 		"fastcgi_pass 127.0.0.1:9000", "fastcgi_pass [::1]:9000", "fastcgi_pass unix:/run/a.sock", "fastcgi_pass unix:/run/a.sock:/x",
 		"fastcgi_pass group", "fastcgi_pass GROUP", "fastcgi_pass group:9000", "fastcgi_pass nobody", "fastcgi_pass 9000",

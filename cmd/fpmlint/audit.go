@@ -50,7 +50,7 @@ func auditCommand() *cli.Command {
 
 func runAudit(c *cli.Context) error {
 	debug.SetGCPercent(100) // hosts come and go: what they leave is collected, so that many take no more than few
-	outputs, err := auditOutputs(c)
+	outputs, err := parseOutputs(c, auditFormats())
 	if err != nil {
 		return err
 	}
@@ -132,28 +132,6 @@ func progress(c *cli.Context, n int) (done, finish func()) {
 	bar := progressbar.NewOptions(n, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("hosts"),
 		progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30))
 	return func() { _ = bar.Add(1) }, func() { _ = bar.Finish() } // a terminal that is gone ends no audit
-}
-
-func auditOutputs(c *cli.Context) ([]output, error) {
-	formats := c.StringSlice("format")
-	if len(formats) == 0 {
-		formats = []string{"text"}
-	}
-	var out []output
-	for _, f := range formats {
-		format, file, _ := strings.Cut(f, "=")
-		if !slices.Contains(auditFormats(), format) {
-			return nil, fmt.Errorf("--format: unknown format %q%s", format, didYouMean(format, auditFormats()))
-		}
-		if file == "" {
-			file = c.String("output")
-		}
-		if slices.ContainsFunc(out, func(o output) bool { return o.file == file }) {
-			return nil, fmt.Errorf("--format: two reports go to the same place: give one of them a file, %s=FILE", format)
-		}
-		out = append(out, output{format, file})
-	}
-	return out, nil
 }
 
 func (o output) printAudit(c *cli.Context, r *audit.Report, chosen []lint.Rule) error {

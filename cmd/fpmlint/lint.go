@@ -38,8 +38,11 @@ func lintFlags() []cli.Flag {
 }
 
 func runLint(c *cli.Context) error {
-	outputs, err := parseOutputs(c)
+	outputs, err := parseOutputs(c, formatNames())
 	if err != nil {
+		return err
+	}
+	if err := checkColor(c); err != nil {
 		return err
 	}
 	j, err := newJob(c)

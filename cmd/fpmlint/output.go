@@ -27,7 +27,8 @@ func formatNames() []string {
 	return names
 }
 
-func parseOutputs(c *cli.Context) ([]output, error) {
+// parseOutputs reads --format and --output; known are the formats that the command has.
+func parseOutputs(c *cli.Context, known []string) ([]output, error) {
 	formats := c.StringSlice("format")
 	if len(formats) == 0 {
 		formats = []string{"text"}
@@ -35,10 +36,10 @@ func parseOutputs(c *cli.Context) ([]output, error) {
 	var out []output
 	for _, f := range formats {
 		format, file, _ := strings.Cut(f, "=")
-		if !slices.Contains(formatNames(), format) {
-			hint := didYouMean(format, formatNames())
+		if !slices.Contains(known, format) {
+			hint := didYouMean(format, known)
 			if hint == "" {
-				hint = ": want " + strings.Join(formatNames(), ", ")
+				hint = ": want " + strings.Join(known, ", ")
 			}
 			return nil, fmt.Errorf("--format: unknown format %q%s", format, hint)
 		}
@@ -52,7 +53,7 @@ func parseOutputs(c *cli.Context) ([]output, error) {
 		}
 		out = append(out, output{format, file})
 	}
-	return out, checkColor(c)
+	return out, nil
 }
 
 func checkColor(c *cli.Context) error {

@@ -44,7 +44,7 @@ services:
     volumes:
       - ./nginx/conf.d:/etc/nginx/conf.d:ro
       - type: bind
-        source: ../shared
+        source: ../static
         target: /srv/shared
       - ${DATA:-./data}:/data
       - /var/cache
@@ -73,7 +73,7 @@ services:
 	web := p.Services["web"]
 	if diff := cmp.Diff([]Mount{
 		{Source: "/deploy/nginx/conf.d", Volume: "/deploy/nginx/conf.d", Target: "/etc/nginx/conf.d"},
-		{Source: "/shared", Volume: "/shared", Target: "/srv/shared"},
+		{Source: "/static", Volume: "/static", Target: "/srv/shared"},
 		{Volume: "${DATA:-./data}", Target: "/data", Unknown: true},
 		{Target: "/var/cache"},
 		{Source: "/deploy/nginx/site.conf", Target: "/etc/nginx/conf.d/site.conf"},

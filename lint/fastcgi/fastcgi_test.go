@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"fpmlint/testdata/live"
 )
 
 // answer runs Ask against a peer that reads the request and writes the given bytes.
@@ -108,13 +110,7 @@ func FuzzRead(f *testing.F) {
 // set, as in CI, it must be there.
 func startFPM(t *testing.T) (string, string) {
 	t.Helper()
-	found, _ := filepath.Glob("/usr/sbin/php-fpm*")
-	if len(found) == 0 {
-		if os.Getenv("FPMLINT_LIVE") != "" {
-			t.Fatal("FPMLINT_LIVE is set and there is no php-fpm")
-		}
-		t.Skip("there is no php-fpm")
-	}
+	program := live.FPM(t)
 	dir, err := os.MkdirTemp("", "fcgi")
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +129,7 @@ func startFPM(t *testing.T) (string, string) {
 	if err := os.WriteFile(dir+"/fpm.conf", []byte(conf), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(found[0], "-n", "-y", dir+"/fpm.conf")
+	cmd := exec.Command(program, "-n", "-y", dir+"/fpm.conf")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

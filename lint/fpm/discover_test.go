@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"fpmlint/lint/source"
+	"fpmlint/testdata/live"
 )
 
 // tree makes a root of empty files; "a -> b" is a link.
@@ -205,7 +206,7 @@ func TestInstalled(t *testing.T) {
 
 // The packages of this machine lie where Discover looks.
 func TestDiscoverLive(t *testing.T) {
-	binary := fpmBinary(t)
+	binary := live.FPM(t)
 	root, err := source.Dir("/")
 	if err != nil {
 		t.Fatal(err)

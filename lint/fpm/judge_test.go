@@ -13,29 +13,13 @@ import (
 	"time"
 
 	"fpmlint/lint/source"
+	"fpmlint/testdata/live"
 )
-
-// fpmBinary finds php-fpm or skips. Where FPMLINT_LIVE is set, as in CI, it must be there.
-func fpmBinary(t *testing.T) string {
-	t.Helper()
-	found, err := filepath.Glob("/usr/sbin/php-fpm*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(found) > 0 {
-		return found[len(found)-1]
-	}
-	if os.Getenv("FPMLINT_LIVE") != "" {
-		t.Fatal("php-fpm is missing")
-	}
-	t.Skip("php-fpm is not installed: nothing to compare with")
-	return ""
-}
 
 // TestAgainstFPM gives files to php-fpm -tt and to LoadFile: the values that FPM prints are those
 // understood here, or both refuse the file with the same words at the same line.
 func TestAgainstFPM(t *testing.T) {
-	binary := fpmBinary(t)
+	binary := live.FPM(t)
 	files := judged()
 	if len(files) < 60 {
 		t.Fatalf("only %d files", len(files))

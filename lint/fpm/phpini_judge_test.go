@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"fpmlint/testdata/live"
 )
 
 // judgedNames are settings of PHP's core, whatever the build.
@@ -25,7 +27,7 @@ var judgedNames = []string{"memory_limit", "max_execution_time", "post_max_size"
 // TestIniAgainstPHP gives php.ini and conf.d to php-fpm -i: the values that it prints are those
 // read here.
 func TestIniAgainstPHP(t *testing.T) {
-	binary := fpmBinary(t)
+	binary := live.FPM(t)
 	cases := []string{
 		"",
 		"memory_limit = 77M\nmax_execution_time=44;x\n",
@@ -154,7 +156,7 @@ func compareIni(t *testing.T, binary string, files map[string]string) {
 
 // TestPoolIniAgainstFPM asks a running pool for what is in effect in it.
 func TestPoolIniAgainstFPM(t *testing.T) {
-	program := fpmBinary(t)
+	program := live.FPM(t)
 	const lines = `php_value[memory_limit] = 41M
 php_value[memory_limit] = 42M
 php_value[max_execution_time] = 51

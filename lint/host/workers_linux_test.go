@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"fpmlint/testdata/live"
 )
 
 // process writes a process as proc shows it.
@@ -75,16 +77,7 @@ func TestReadProcesses(t *testing.T) {
 
 // A real master titles its processes as readWorkers expects.
 func TestRealWorkers(t *testing.T) {
-	binary := ""
-	for _, name := range []string{"php-fpm8.2", "php-fpm"} {
-		if p, err := exec.LookPath(name); err == nil {
-			binary = p
-			break
-		}
-	}
-	if binary == "" {
-		t.Skip("no php-fpm here")
-	}
+	binary := live.FPM(t)
 	dir := t.TempDir()
 	conf, socket := filepath.Join(dir, "fpm.conf"), filepath.Join(dir, "s")
 	me, err := user.Current()

@@ -42,9 +42,11 @@ func (b *bySecond) take(at int64, fits func(*Event) bool, offsets ...int64) *Eve
 }
 
 // rest are the events that are not used, in order.
-func (b *bySecond) rest() []*Event {
+func (b *bySecond) rest() []*Event { return unused(b.at) }
+
+func unused[K comparable](lists map[K][]*Event) []*Event {
 	var out []*Event
-	for _, list := range b.at {
+	for _, list := range lists {
 		for _, e := range list {
 			if !e.used {
 				out = append(out, e)
@@ -106,18 +108,7 @@ func (b *byPID) take(at int64) *Event {
 	return nil
 }
 
-func (b *byPID) rest() []*Event {
-	var out []*Event
-	for _, list := range b.of {
-		for _, e := range list {
-			if !e.used {
-				out = append(out, e)
-			}
-		}
-	}
-	sortEvents(out)
-	return out
-}
+func (b *byPID) rest() []*Event { return unused(b.of) }
 
 // ordered keeps events for looking back from a time.
 type ordered struct {

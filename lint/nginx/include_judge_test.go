@@ -14,11 +14,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"fpmlint/lint/source"
+	"fpmlint/testdata/live"
 )
 
 // TestIncludesAgainstNginx holds the files that includes lead to, and their order, to nginx -T.
 func TestIncludesAgainstNginx(t *testing.T) {
-	nginx := nginxBinary(t)
+	nginx := live.Nginx(t)
 	for i, include := range []string{
 		"d/*.conf", "d/*", "d/.*.conf", "d/[.]*.conf", "d/?hidden.conf", "d/\\\\.h*", "d/[ab].conf", "d/[!a].conf", "d/[^a].conf", "d/[A-Z].conf", "d/[0-9]*",
 		"d/a[.]conf", "d/a[-_]b.conf", "d/a[_-]b.conf", "d/x[]]y", "d/x[]-]y", "d/x[!]]y", "d/[[:digit:]]*", "d/[![:alnum:]]*.conf", "'d/[x*'", "d/[[]x].conf", "d/[z-a]*",

@@ -10,28 +10,14 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-// nginxBinary finds nginx or skips. Where FPMLINT_LIVE is set, as in CI, it must be there.
-func nginxBinary(t *testing.T) string {
-	t.Helper()
-	if name, err := exec.LookPath("nginx"); err == nil {
-		return name
-	}
-	if _, err := os.Stat("/usr/sbin/nginx"); err == nil {
-		return "/usr/sbin/nginx"
-	}
-	if os.Getenv("FPMLINT_LIVE") != "" {
-		t.Fatal("nginx is missing")
-	}
-	t.Skip("nginx is not installed: nothing to compare with")
-	return ""
-}
+	"fpmlint/testdata/live"
+)
 
 // TestAgainstNginx gives small inputs to nginx -t and to Parse: both accept them or both refuse
 // them, with the same words at the same line.
 func TestAgainstNginx(t *testing.T) {
-	nginx := nginxBinary(t)
+	nginx := live.Nginx(t)
 	cases := judged()
 	if len(cases) < 80 {
 		t.Fatalf("only %d cases", len(cases))

@@ -10,17 +10,12 @@ import (
 	"time"
 
 	"fpmlint/lint/stack"
+	"fpmlint/testdata/live"
 )
 
 // TestLiveHandoff asks a real PHP-FPM: with a ping path, without one, and when its workers are busy.
 func TestLiveHandoff(t *testing.T) {
-	found, _ := filepath.Glob("/usr/sbin/php-fpm[78]*")
-	if len(found) == 0 {
-		if os.Getenv("FPMLINT_LIVE") != "" {
-			t.Fatal("php-fpm is missing")
-		}
-		t.Skip("php-fpm is missing")
-	}
+	program := live.FPM(t)
 	dir, err := os.MkdirTemp("", "probe")
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +40,7 @@ func TestLiveHandoff(t *testing.T) {
 		return "location /" + name + " { include fastcgi_params; fastcgi_param SCRIPT_FILENAME /x.php; fastcgi_pass unix:" + dir + "/" + name + ".sock; }\n"
 	}
 	nginx := write("nginx.conf", "events {}\nhttp { server {\n"+location("ping")+location("plain")+"} }\n")
-	cmd := exec.Command(found[len(found)-1], "-n", "-F", "-y", fpm)
+	cmd := exec.Command(program, "-n", "-F", "-y", fpm)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -77,36 +77,48 @@ func Prepare(t *testing.T, archive string) *Server {
 	return s
 }
 
-// Programs finds nginx and php-fpm. Where one is missing, or where it does not run as root, the test
-// is skipped, or fails where FPMLINT_LIVE is set, as in CI.
+// Programs finds nginx and php-fpm for a test that needs both, as root.
 func Programs(t *testing.T) (nginx, php string) {
 	t.Helper()
-	lack := t.Skipf
-	if os.Getenv("FPMLINT_LIVE") != "" {
-		lack = t.Fatalf
-	}
-	if nginx = find("nginx"); nginx == "" {
-		lack("nginx is not installed")
-	}
-	if php = find("php-fpm"); php == "" {
-		lack("php-fpm is not installed")
-	}
+	nginx, php = Nginx(t), FPM(t)
 	if os.Getuid() != 0 {
-		lack("nginx and php-fpm need root to change their users")
+		lack(t, "nginx and php-fpm need root to change their users")
 	}
 	return nginx, php
 }
 
-// find looks for a daemon, with or without a version in its name.
-func find(name string) string {
-	if found, err := exec.LookPath(name); err == nil {
-		return found
+// Nginx finds nginx. Where it is missing the test is skipped, or fails where FPMLINT_LIVE is set, as
+// in CI.
+func Nginx(t *testing.T) string {
+	t.Helper()
+	return program(t, "nginx", "/usr/sbin/nginx")
+}
+
+// FPM finds php-fpm, the last of several versions, likewise.
+func FPM(t *testing.T) string {
+	t.Helper()
+	return program(t, "php-fpm", "/usr/sbin/php-fpm[0-9]*")
+}
+
+func program(t *testing.T, name, pattern string) string {
+	t.Helper()
+	if found, _ := filepath.Glob(pattern); len(found) > 0 { // the patterns are well formed
+		return found[len(found)-1]
 	}
-	found, _ := filepath.Glob("/usr/sbin/" + name + "*") // the pattern is well formed
-	if len(found) == 0 {
-		return ""
+	found, err := exec.LookPath(name)
+	if err != nil {
+		lack(t, name+" is not installed")
 	}
-	return found[len(found)-1]
+	return found
+}
+
+// lack skips a test, or fails it where nothing may be missing.
+func lack(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("FPMLINT_LIVE") != "" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
 }
 
 // FPMConfs are the FPM main files, those of several versions' trees too.
