@@ -52,6 +52,20 @@ func starved(t *testing.T, s *live.Server) (status int, body string) {
 	return status, "ok"
 }
 
+// settled asks for a page once PHP-FPM has started its workers or given up: until then those it has
+// started answer.
+func settled(t *testing.T, s *live.Server) (status int, body string) {
+	t.Helper()
+	for range 500 {
+		log := s.Read("fpm.log")
+		if last := log[strings.LastIndex(log, "fpm is running")+1:]; strings.Contains(last, "ready to handle connections") || strings.Contains(last, "bye-bye") {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return s.Get("bad.test", "/index.php")
+}
+
 // noisy asks for a page of a busy pool, and says whether PHP-FPM's log speaks of it.
 func noisy(t *testing.T, s *live.Server) (status int, said string) {
 	t.Helper()
@@ -79,7 +93,7 @@ func TestProofCapacity(t *testing.T) {
 			rule: "file-limit", silent: true,
 			archive: live.Site(live.PHPServer("bad.test", "unix:@DIR@/a.sock", "")) +
 				live.Master("php", `rlimit_files = 20 ; want "file-limit: "`, live.Pool("www", "a.sock", "pm.max_children = 12\ncatch_workers_output = yes")),
-			broken: answer{status: 502}, cured: ok,
+			ask: settled, broken: answer{status: 502}, cured: ok,
 		},
 		"static-silent": {
 			rule: "static-silent", severity: lint.Info,

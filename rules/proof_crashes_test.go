@@ -26,12 +26,19 @@ func crashes(t *testing.T, s *live.Server) (status int, restarted string) {
 			t.Errorf("status %d of a crash", status)
 		}
 	}
-	time.Sleep(500 * time.Millisecond)
-	status, _ = s.Get("bad.test", "/index.php")
-	if strings.Contains(s.Read("fpm.log"), "failed processes threshold (10 in 60 sec) is reached, initiating reload") {
-		return status, "restarted"
+	restarted = "not restarted"
+	for range 50 {
+		_, after, found := strings.Cut(s.Read("fpm.log"), "failed processes threshold (10 in 60 sec) is reached, initiating reload")
+		if found {
+			restarted = "restarted"
+			if strings.Contains(after, "ready to handle connections") {
+				break
+			}
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
-	return status, "not restarted"
+	status, _ = s.Get("bad.test", "/index.php")
+	return status, restarted
 }
 
 // reloading asks for a page and reloads PHP-FPM meanwhile.
