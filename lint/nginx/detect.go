@@ -107,7 +107,7 @@ func Plausible(data []byte) bool {
 		if !directiveName.MatchString(s.Name) {
 			return false
 		}
-		found = found || simples[s.Name] || blocks[s.Name]
+		found = found || s.is(simple|block)
 		for _, f := range families {
 			found = found || strings.HasPrefix(s.Name, f)
 		}

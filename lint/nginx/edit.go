@@ -54,7 +54,7 @@ func (d *Statement) setArgs(args string) []source.Edit {
 		return []source.Edit{{Span: d.Src.Span(end, end), NewText: " " + args}}
 	}
 	first, last := d.Args[0], d.Args[len(d.Args)-1]
-	span := d.Src.Span(int(first.Start), int(last.End))
+	span := d.Src.Span(int(first.Start), int(last.End()))
 	if len(d.Args) == 1 && first.Quote != 0 {
 		args = string(first.Quote) + args + string(first.Quote)
 	}

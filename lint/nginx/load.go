@@ -310,6 +310,7 @@ func (l *loader) splice(scope *Scope, list []*Statement, open []*source.File, vi
 		}
 	}
 	scope.Directives = slices.Grow(scope.Directives, simple)
+	scope.ids = slices.Grow(scope.ids, simple)
 	for _, s := range list {
 		switch {
 		case s.IsBlock():

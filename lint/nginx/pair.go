@@ -57,7 +57,7 @@ func compare(ours []*Statement, block config.IBlock) string {
 			return fmt.Sprintf("line %d: gonginx reads %d arguments of %s, here are %d", s.Span().Position().Line, len(params), s.Name, len(s.Args))
 		}
 		for j, a := range s.Args {
-			if params[j].Value != masked(s.Src.Data, a.Start, a.End) {
+			if params[j].Value != masked(s.Src.Data, a.Start, a.End()) {
 				return fmt.Sprintf("line %d: gonginx reads argument %q", s.Span().Position().Line, params[j].Value)
 			}
 		}
@@ -147,7 +147,7 @@ func maskStatements(out, data []byte, statements []*Statement) {
 	for _, s := range statements {
 		token(s.Start, s.NameEnd)
 		for _, a := range s.Args {
-			token(a.Start, a.End)
+			token(a.Start, a.End())
 		}
 		if !s.IsBlock() {
 			out[s.End-1] = ';'

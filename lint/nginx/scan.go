@@ -3,6 +3,7 @@ package nginx
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"fpmlint/lint/source"
 )
@@ -23,11 +24,26 @@ type scanner struct {
 	text string // the file's bytes as a string, of which values are slices
 	pos  int
 
-	args     []Arg       // chunk from which statements take their arguments
-	pool     []Statement // chunk from which statements are taken
+	*arena
+	first    int // where the arguments of the statement that is being read begin
 	marks    []source.Span
 	problems []source.Problem
 }
+
+// arena is memory for statements and their arguments. It goes from file to file, so that ten thousand
+// small ones leave nothing unused.
+type arena struct {
+	args []Arg       // chunk from which statements take their arguments
+	pool []Statement // chunk from which statements are taken
+}
+
+// Chunks are some 24 KiB each.
+const (
+	argChunk       = 1024
+	statementChunk = 256
+)
+
+var arenas = sync.Pool{New: func() any { return &arena{} }}
 
 // terminator tells how a list of tokens ended.
 type terminator int
@@ -42,7 +58,8 @@ const (
 
 // scan reads a whole file. On a fault it keeps what stands before it.
 func scan(f *source.File) (statements []*Statement, marks []source.Span, problems []source.Problem) {
-	s := &scanner{src: f, text: string(f.Data)}
+	s := &scanner{src: f, text: f.Text(), arena: arenas.Get().(*arena)}
+	defer arenas.Put(s.arena)
 	type level struct {
 		block *Statement
 		list  []*Statement
@@ -71,7 +88,7 @@ func scan(f *source.File) (statements []*Statement, marks []source.Span, problem
 				}
 				break
 			}
-			if top.block != nil && dataBlock(top.block.Name) {
+			if top.block != nil && top.block.is(data) {
 				// These bodies are read by a handler of their own, which takes no blocks.
 				s.fail(at, at+1, `unexpected "{"`)
 				t = failed
@@ -96,7 +113,7 @@ func scan(f *source.File) (statements []*Statement, marks []source.Span, problem
 			switch {
 			case len(words) > 0:
 				s.fail(at, at, `unexpected end of file, expecting ";" or "}"`)
-				s.relate(words[0].Start, words[len(words)-1].End, "this directive is not finished")
+				s.relate(words[0].Start, words[len(words)-1].End(), "this directive is not finished")
 				t = failed
 			case len(stack) > 1:
 				s.fail(at, at, `unexpected end of file, expecting "}"`)
@@ -131,30 +148,42 @@ func (s *scanner) relate(start, end int32, message string) {
 	p.Related = append(p.Related, source.Related{Span: s.src.Span(int(start), int(end)), Message: message})
 }
 
+// statement makes a statement of the words that were read last.
 func (s *scanner) statement(words []Arg, at int) *Statement {
 	if len(s.pool) == 0 {
-		s.pool = make([]Statement, min(64, 1+len(s.text)/32))
+		s.pool = make([]Statement, statementChunk)
 	}
 	d := &s.pool[0]
 	s.pool = s.pool[1:]
-	*d = Statement{
-		Name: words[0].Value, Start: words[0].Start, NameEnd: words[0].End,
-		Args: words[1:len(words):len(words)], End: int32(at + 1), Open: -1, Src: s.src,
+	*d = Statement{Name: words[0].Value, Start: words[0].Start, NameEnd: words[0].End(), End: int32(at + 1), Open: -1, Src: s.src}
+	if k := known[d.Name]; k != nil {
+		d.Name, d.id = k.name, k.id
 	}
+	// The name's place is the next statement's.
+	n := copy(words, words[1:])
+	s.args = s.args[:s.first+n]
+	d.Args = words[:n:n]
 	return d
+}
+
+// push adds a word to the statement that is being read.
+func (s *scanner) push(value string, start int, quote byte) {
+	if len(s.args) == cap(s.args) {
+		words := s.args[s.first:]
+		s.args = append(make([]Arg, 0, max(argChunk, 2*len(words))), words...)
+		s.first = 0
+	}
+	s.args = append(s.args, Arg{Value: value, Start: int32(start), size: uint16(s.pos - start), Quote: quote})
 }
 
 // words reads tokens up to a terminator and returns the terminator's offset.
 func (s *scanner) words() (words []Arg, t terminator, at int) {
-	if cap(s.args)-len(s.args) < 8 {
-		s.args = make([]Arg, 0, min(256, 8+len(s.text)/8))
-	}
-	first := len(s.args)
+	s.first = len(s.args)
 	for {
 		for s.pos < len(s.text) && isSpace(s.text[s.pos]) {
 			s.pos++
 		}
-		words = s.args[first:]
+		words = s.args[s.first:]
 		if s.pos >= len(s.text) {
 			return words, end, len(s.text)
 		}
@@ -230,7 +259,7 @@ func (s *scanner) quoted(quote byte) bool {
 	if escaped {
 		body = unescape(body)
 	}
-	s.args = append(s.args, Arg{Value: body, Start: int32(start), End: int32(s.pos), Quote: quote})
+	s.push(body, start, quote)
 	if s.pos >= len(s.text) {
 		return true
 	}
@@ -276,7 +305,7 @@ func (s *scanner) bare() bool {
 	if escaped {
 		value = unescape(value)
 	}
-	s.args = append(s.args, Arg{Value: value, Start: int32(start), End: int32(s.pos)})
+	s.push(value, start, 0)
 	return true
 }
 

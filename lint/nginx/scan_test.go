@@ -114,10 +114,10 @@ func FuzzParse(f *testing.F) {
 				}
 				at = s.NameEnd
 				for _, a := range s.Args {
-					if a.Start < at || a.End < a.Start || a.End > s.End {
-						t.Fatalf("%q: argument %q at %d-%d", data, a.Value, a.Start, a.End)
+					if a.Start < at || a.End() < a.Start || a.End() > s.End {
+						t.Fatalf("%q: argument %q at %d-%d", data, a.Value, a.Start, a.End())
 					}
-					at = a.End
+					at = a.End()
 				}
 				walk(s.Block, s.End)
 				at = s.End

@@ -27,7 +27,9 @@ type Scope struct {
 	Via    []*Statement
 	Config *Config
 
-	// names has a bit for each directive's name, so that most lookups end without looking.
+	// ids are those of the directives' names, side by side, so that a lookup touches no
+	// directive but those that it finds; names has a bit for each, so that most do not look at all.
+	ids   []nameID
 	names uint64
 	once  sync.Once
 	index map[string][]*Statement
@@ -35,84 +37,83 @@ type Scope struct {
 }
 
 // bit is a name's bit in Scope.names.
-func bit(name string) uint64 {
-	n := len(name)
-	if n == 0 {
-		return 1
-	}
-	return 1 << ((uint(n)*7 + uint(name[n/2])*3 + uint(name[n-1]) + uint(name[n*3/4])*5) & 63)
-}
+func (n nameID) bit() uint64 { return 1 << (n & 63) }
 
 func (s *Scope) add(d *Statement) {
 	s.Directives = append(s.Directives, d)
-	s.names |= bit(d.Name)
+	s.ids = append(s.ids, d.id)
+	s.names |= d.id.bit()
 }
 
 // indexFrom is the number of directives from which a scope keeps an index of names.
-const indexFrom = 32
+const indexFrom = 64
 
 // FindAll returns the directives of a name on this level, in textual order.
 func (s *Scope) FindAll(name string) []*Statement {
-	if s.names&bit(name) == 0 {
+	n := lookup(name).id
+	if s.names&n.bit() == 0 {
 		return nil
 	}
 	if len(s.Directives) >= indexFrom {
-		s.once.Do(func() {
-			s.index = map[string][]*Statement{}
-			for _, d := range s.Directives {
-				s.index[d.Name] = append(s.index[d.Name], d)
-			}
-		})
-		return s.index[name]
+		return s.indexed(name)
 	}
-	first, n := -1, 0
-	for i, d := range s.Directives {
-		if d.Name == name {
-			if first < 0 {
-				first = i
-			}
-			n++
-		}
-	}
-	if n == 0 {
+	first := s.next(0, n, name)
+	if first < 0 {
 		return nil
 	}
-	if last := first + n; s.Directives[last-1].Name == name && same(s.Directives[first:last], name) {
+	last := first + 1
+	for last < len(s.ids) && s.has(last, n, name) {
+		last++
+	}
+	if s.next(last, n, name) < 0 {
 		return s.Directives[first:last:last] // they stand together, as those of a snippet do
 	}
-	out := make([]*Statement, 0, n)
-	for _, d := range s.Directives[first:] {
-		if d.Name == name {
-			out = append(out, d)
-		}
+	var out []*Statement
+	for i := first; i >= 0; i = s.next(i+1, n, name) {
+		out = append(out, s.Directives[i])
 	}
 	return out
 }
 
-func same(list []*Statement, name string) bool {
-	for _, d := range list {
-		if d.Name != name {
-			return false
+// next is the first directive of a name from a place on, -1 where there is none.
+func (s *Scope) next(from int, n nameID, name string) int {
+	for i := from; i < len(s.ids); i++ {
+		if s.has(i, n, name) {
+			return i
 		}
 	}
-	return true
+	return -1
+}
+
+func (s *Scope) has(i int, n nameID, name string) bool {
+	return s.ids[i] == n && (n != 0 || s.Directives[i].Name == name)
+}
+
+func (s *Scope) indexed(name string) []*Statement {
+	s.once.Do(func() {
+		s.index = map[string][]*Statement{}
+		for _, d := range s.Directives {
+			s.index[d.Name] = append(s.index[d.Name], d)
+		}
+	})
+	return s.index[name]
 }
 
 // Find returns the first directive of a name on this level, nil where there is none.
-func (s *Scope) Find(name string) *Statement {
-	if s.names&bit(name) == 0 {
+func (s *Scope) Find(name string) *Statement { return s.find(lookup(name), name) }
+
+func (s *Scope) find(k *directive, name string) *Statement {
+	if s.names&k.id.bit() == 0 {
 		return nil
 	}
 	if len(s.Directives) >= indexFrom {
-		if all := s.FindAll(name); len(all) > 0 {
+		if all := s.indexed(name); len(all) > 0 {
 			return all[0]
 		}
 		return nil
 	}
-	for _, d := range s.Directives {
-		if d.Name == name {
-			return d
-		}
+	if i := s.next(0, k.id, name); i >= 0 {
+		return s.Directives[i]
 	}
 	return nil
 }
@@ -148,17 +149,17 @@ type Value struct {
 // default. Directives that nginx does not inherit are looked up on this level only, and for if
 // and limit_except in their location too.
 func (s *Scope) Effective(name string) Value {
+	k := lookup(name)
 	for at := s; at != nil; at = at.Parent {
-		if d := at.Find(name); d != nil {
+		if d := at.find(k, name); d != nil {
 			args := d.Values()
 			return Value{Text: strings.Join(args, " "), Args: args, Statement: d, Scope: at, Span: d.Span()}
 		}
-		if notInherited[name] && at.Kind != "if" && at.Kind != "limit_except" {
+		if k.traits&local != 0 && at.Kind != "if" && at.Kind != "limit_except" {
 			break
 		}
 	}
-	text := defaults[name]
-	return Value{Text: text, Args: defaultArgs[name], IsDefault: true}
+	return Value{Text: k.text, Args: k.args, IsDefault: true}
 }
 
 // EffectiveList is the list of a directive that may repeat (fastcgi_param, access_log, ...): the

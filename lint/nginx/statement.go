@@ -8,11 +8,16 @@ import "fpmlint/lint/source"
 type Arg struct {
 	// Value is the argument as nginx sees it: without quotes, escapes undone.
 	Value string
-	// Start and End are byte offsets, quotes included, End exclusive.
-	Start, End int32
+	// Start is its byte offset, quotes included.
+	Start int32
+	// size is its length in the file, which nginx's buffer bounds.
+	size uint16
 	// Quote is the quote around the argument: 0, '"' or '\”.
 	Quote byte
 }
+
+// End is the offset of the byte after the argument, quotes included.
+func (a *Arg) End() int32 { return a.Start + int32(a.size) }
 
 // Statement is a directive with its arguments, or a block.
 type Statement struct {
@@ -27,6 +32,7 @@ type Statement struct {
 	Block []*Statement
 	// Lua marks a block whose body is Lua code: it is not read as statements.
 	Lua bool
+	id  nameID
 	// Src is the file in which the statement stands.
 	Src *source.File
 }
@@ -50,7 +56,7 @@ func (s *Statement) ArgSpan(i int) source.Span {
 	if i < 0 || i >= len(s.Args) {
 		return s.NameSpan()
 	}
-	return s.Src.Span(int(s.Args[i].Start), int(s.Args[i].End))
+	return s.Src.Span(int(s.Args[i].Start), int(s.Args[i].End()))
 }
 
 // Arg is an argument's value, "" where there is none.

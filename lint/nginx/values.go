@@ -258,7 +258,7 @@ func (s *Scope) table(m *Scope, name string, depth int) (values []Constant, unkn
 }
 
 // geoSetting are lines of a geo block that are no entries.
-var geoSetting = set("proxy", "proxy_recursive", "delete", "ranges")
+var geoSetting = map[string]bool{"proxy": true, "proxy_recursive": true, "delete": true, "ranges": true}
 
 // constant evaluates an expression that has exactly one value.
 func (s *Scope) constant(text string, depth int) (string, bool) {

@@ -62,7 +62,7 @@ func (m *masker) statements(list []*nginx.Statement, within block, from int) int
 	for _, s := range list {
 		from = m.between(from, int(s.Start), int(s.NameEnd))
 		for _, a := range s.Args {
-			from = m.between(from, int(a.Start), int(a.End))
+			from = m.between(from, int(a.Start), int(a.End()))
 		}
 		m.statement(s, within)
 		switch {
@@ -140,7 +140,7 @@ func (m *masker) statement(s *nginx.Statement, within block) {
 	case dataBlock:
 		m.text(int(s.Start), int(s.NameEnd))
 		for _, a := range s.Args {
-			m.text(int(a.Start), int(a.End))
+			m.text(int(a.Start), int(a.End()))
 		}
 		return
 	}
@@ -148,7 +148,7 @@ func (m *masker) statement(s *nginx.Statement, within block) {
 	case !identifier.MatchString(s.Name): // a file of another kind, included
 		m.blur(int(s.Start), int(s.NameEnd))
 		for _, a := range s.Args {
-			m.blur(int(a.Start), int(a.End))
+			m.blur(int(a.Start), int(a.End()))
 		}
 	case name == "fastcgi_param" || name == "uwsgi_param" || name == "scgi_param":
 		m.param(s)
@@ -174,8 +174,8 @@ func (m *masker) statement(s *nginx.Statement, within block) {
 	case name == "env":
 		if key, _, ok := strings.Cut(s.Arg(0), "="); ok && !slices.Contains(plainEnv, strings.ToLower(key)) {
 			a := s.Args[0]
-			if i := bytes.IndexByte(m.file.Data[a.Start:a.End], '='); i >= 0 {
-				end := int(a.End)
+			if i := bytes.IndexByte(m.file.Data[a.Start:a.End()], '='); i >= 0 {
+				end := int(a.End())
 				if a.Quote != 0 {
 					end--
 				}
@@ -190,9 +190,9 @@ func (m *masker) statement(s *nginx.Statement, within block) {
 	case isAddress(name):
 		// An address or a path may look like an assignment or like a random word.
 		for _, a := range s.Args {
-			m.forms(int(a.Start), int(a.End))
-			if i := bytes.IndexByte(m.file.Data[a.Start:a.End], '?'); i >= 0 {
-				m.text(int(a.Start)+i, int(a.End))
+			m.forms(int(a.Start), int(a.End()))
+			if i := bytes.IndexByte(m.file.Data[a.Start:a.End()], '?'); i >= 0 {
+				m.text(int(a.Start)+i, int(a.End()))
 			}
 		}
 	default:
@@ -217,7 +217,7 @@ func (m *masker) param(s *nginx.Statement) {
 		m.texts(s)
 	case name == "php_value" || name == "php_admin_value":
 		a := s.Args[1]
-		start, end := int(a.Start), int(a.End)
+		start, end := int(a.Start), int(a.End())
 		if a.Quote != 0 {
 			start, end = start+1, end-1
 		}
@@ -247,17 +247,17 @@ func (m *masker) param(s *nginx.Statement) {
 func (m *masker) texts(s *nginx.Statement) {
 	for _, a := range s.Args {
 		if keyBlock.MatchString(a.Value) {
-			m.quoted(int(a.Start), int(a.End))
+			m.quoted(int(a.Start), int(a.End()))
 			continue
 		}
-		m.text(int(a.Start), int(a.End))
+		m.text(int(a.Start), int(a.End()))
 	}
 }
 
 // arguments hides the arguments from one on that are neither variables nor trivial.
 func (m *masker) arguments(s *nginx.Statement, from int) {
 	for i := from; i < len(s.Args); i++ {
-		m.token(s.Args[i].Value, s.Args[i].Start, s.Args[i].End)
+		m.token(s.Args[i].Value, s.Args[i].Start, s.Args[i].End())
 	}
 }
 

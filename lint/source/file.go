@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"sort"
 	"sync"
+	"unsafe"
 )
 
 // MaxFileSize is the largest file that is read, in bytes.
@@ -37,6 +38,9 @@ type File struct {
 func NewFile(path string, data []byte) *File {
 	return &File{Path: path, Display: path, Data: data}
 }
+
+// Text is Data as a string, without a copy.
+func (f *File) Text() string { return unsafe.String(unsafe.SliceData(f.Data), len(f.Data)) }
 
 // Position is a place in a file. Lines and columns count from 1, columns in bytes.
 type Position struct {
