@@ -26,10 +26,6 @@ var AdminAjaxShared = lint.Rule{
 func checkAdminAjaxShared(p *lint.Pass) {
 	const ajax, public = "/wp-admin/admin-ajax.php", "/index.php"
 	patterns := &matchers{}
-	byScope := map[*nginx.Scope]*stack.Handoff{}
-	for _, h := range p.Stack.Handoffs {
-		byScope[h.Scope] = h
-	}
 	apps := applications{stack: p.Stack, patterns: &matchers{}}
 	judged := map[*nginx.Scope]bool{}
 	first := map[string]source.Span{} // by pool: all its sites make one finding
@@ -45,12 +41,12 @@ func checkAdminAjaxShared(p *lint.Pass) {
 			p.Skip("%s: which location serves %s is not known", server.Label(), ajax)
 			continue
 		}
-		a, b := byScope[own], byScope[shared]
+		a, b := p.Stack.HandoffAt(own), p.Stack.HandoffAt(shared)
 		if a == nil || b == nil || !sameBackend(a, b) {
 			continue
 		}
 		name := a.Pass.Arg(0)
-		if pools := handoffPools(a); len(pools) == 1 {
+		if pools := a.Pools; len(pools) == 1 {
 			name = poolName(pools[0])
 		}
 		if first[name].IsZero() {

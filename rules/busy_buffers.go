@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"fpmlint/lint"
 	"fpmlint/lint/nginx"
@@ -35,9 +34,23 @@ type buffers struct {
 	maxTemp      int64 // *_max_temp_file_size, -1: the default, 1024m
 }
 
+// bufferModules have the sizes, bufferSizes are their names after the module's.
+var (
+	bufferModules = []string{"fastcgi", "proxy", "uwsgi", "scgi"}
+	bufferSizes   = [5]string{"_buffer_size", "_buffers", "_busy_buffers_size", "_temp_file_write_size", "_max_temp_file_size"}
+	bufferNames   = func() (out []string) {
+		for _, module := range bufferModules {
+			for _, size := range bufferSizes {
+				out = append(out, module+size)
+			}
+		}
+		return out
+	}()
+)
+
 func checkBusyBuffers(p *lint.Pass) {
 	for _, c := range p.Stack.Nginx {
-		for scope := range c.Scopes {
+		for scope := range c.Having(bufferNames...) {
 			switch scope.Kind {
 			case "http", "server", "location", "if", "limit_except":
 				for _, module := range modulesOf(scope) {
@@ -53,13 +66,9 @@ func checkBusyBuffers(p *lint.Pass) {
 // modulesOf are the modules of which a level sets at least one of the sizes.
 func modulesOf(scope *nginx.Scope) []string {
 	var out []string
-	for _, d := range scope.Directives {
-		module, rest, _ := strings.Cut(d.Name, "_")
-		switch rest {
-		case "buffer_size", "buffers", "busy_buffers_size", "temp_file_write_size", "max_temp_file_size":
-			if (module == "fastcgi" || module == "proxy" || module == "uwsgi" || module == "scgi") && !slices.Contains(out, module) {
-				out = append(out, module)
-			}
+	for _, module := range bufferModules {
+		if slices.ContainsFunc(bufferSizes[:], func(size string) bool { return scope.Find(module+size) != nil }) {
+			out = append(out, module)
 		}
 	}
 	return out
@@ -75,7 +84,10 @@ func inherited(http *nginx.Scope, module string) bool {
 
 // checkLevel judges a level that sets at least one of the sizes: all others repeat an outer one.
 func checkLevel(p *lint.Pass, scope *nginx.Scope, module string) {
-	names := [5]string{module + "_buffer_size", module + "_buffers", module + "_busy_buffers_size", module + "_temp_file_write_size", module + "_max_temp_file_size"}
+	var names [5]string
+	for i, size := range bufferSizes {
+		names[i] = module + size
+	}
 	var here *nginx.Statement
 	for _, name := range names {
 		if d := scope.Find(name); d != nil {

@@ -71,10 +71,12 @@ func checkCloudflareRanges(p *lint.Pass) {
 		published, date = own, "as given"
 	}
 	for _, c := range p.Stack.Nginx {
-		for scope := range c.Scopes {
+		for scope := range c.Having("set_real_ip_from", "allow") {
 			for _, name := range []string{"set_real_ip_from", "allow"} {
 				checkRanges(p, scope, addresses(scope.FindAll(name), 0), published, date)
 			}
+		}
+		for scope := range c.Scopes {
 			if scope.Kind == "geo" {
 				checkRanges(p, scope, addresses(scope.Directives, -1), published, date)
 			}

@@ -40,10 +40,6 @@ func checkErrorPageLoop(p *lint.Pass) {
 	pages, perServer := map[page]served{}, map[*nginx.Scope]int{}
 	patterns := &matchers{}
 	first := map[*nginx.Scope][]gatewayPage{} // by the level that has the list
-	byScope := map[*nginx.Scope]*stack.Handoff{}
-	for _, h := range p.Stack.Handoffs {
-		byScope[h.Scope] = h
-	}
 	for _, h := range p.Stack.Handoffs {
 		server := h.Scope.Server()
 		list, level := h.Scope.EffectiveList("error_page")
@@ -63,7 +59,7 @@ func checkErrorPageLoop(p *lint.Pass) {
 					break
 				}
 				location, known := patterns.pageLocation(server, uri)
-				target = served{byScope[location], known}
+				target = served{p.Stack.HandoffAt(location), known}
 				pages[at] = target
 			}
 			if !target.known {
@@ -129,8 +125,8 @@ func sameBackend(a, b *stack.Handoff) bool {
 	if a.Pass.Arg(0) == b.Pass.Arg(0) {
 		return true
 	}
-	pools := handoffPools(b)
-	return len(pools) == 1 && len(handoffPools(a)) == 1 && handoffPools(a)[0] == pools[0]
+	pools := b.Pools
+	return len(pools) == 1 && len(a.Pools) == 1 && a.Pools[0] == pools[0]
 }
 
 // isCached says whether nginx may answer for the backend from its cache.

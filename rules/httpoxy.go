@@ -54,7 +54,7 @@ func checkHttpoxy(p *lint.Pass) {
 // oldPool is a pool of the hand-off whose PHP is older than 5.5.38, 5.6.24 or 7.0.9, which drop
 // the variable. Of those three branches a path shows no patch level.
 func oldPool(p *lint.Pass, h *stack.Handoff) *fpm.Pool {
-	for _, pool := range handoffPools(h) {
+	for _, pool := range h.Pools {
 		switch version := pool.Master.Version; version {
 		case "", "5.5", "5.6", "7.0":
 			if version != "" {

@@ -33,10 +33,6 @@ type publicPath struct {
 }
 
 func checkInternalPathsPublic(p *lint.Pass) {
-	byScope := map[*nginx.Scope]*stack.Handoff{}
-	for _, h := range p.Stack.Handoffs {
-		byScope[h.Scope] = h
-	}
 	seen := map[publicPath]bool{}
 	patterns := &matchers{}
 	for _, h := range p.Stack.Handoffs {
@@ -44,12 +40,12 @@ func checkInternalPathsPublic(p *lint.Pass) {
 		if server == nil || restricted(server) {
 			continue
 		}
-		for _, pool := range handoffPools(h) {
+		for _, pool := range h.Pools {
 			for _, key := range []string{"pm.status_path", "ping.path"} {
 				s := pool.Get(key)
 				if at := (publicPath{server, pool, key}); !seen[at] && s.Unknown == "" && strings.HasPrefix(s.Text, "/") {
 					seen[at] = true
-					checkPublicPath(p, patterns, at, s, byScope)
+					checkPublicPath(p, patterns, at, s)
 				}
 			}
 		}
@@ -58,18 +54,18 @@ func checkInternalPathsPublic(p *lint.Pass) {
 
 // checkPublicPath looks at the location that answers for the path: whether it passes to the pool and
 // lets everyone in.
-func checkPublicPath(p *lint.Pass, patterns *matchers, at publicPath, s fpm.Setting, byScope map[*nginx.Scope]*stack.Handoff) {
+func checkPublicPath(p *lint.Pass, patterns *matchers, at publicPath, s fpm.Setting) {
 	location, known := patterns.locationFor(at.server, s.Text)
 	if !known {
 		p.Skip("%s: which location serves %s is not known", at.server.Label(), s.Text)
 		return
 	}
-	h := byScope[location]
+	h := p.Stack.HandoffAt(location)
 	if h == nil || restricted(location) || elsewhere(location) {
 		return
 	}
 	reaches := false
-	for _, pool := range handoffPools(h) {
+	for _, pool := range h.Pools {
 		reaches = reaches || pool == at.pool
 	}
 	if !reaches {

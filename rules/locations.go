@@ -16,44 +16,74 @@ func readLocation(s *nginx.Scope) (modifier, pattern string) {
 	if s.Statement == nil {
 		return "", ""
 	}
-	args := s.Statement.Values()
-	if len(args) == 2 {
-		return args[0], args[1]
-	}
-	if len(args) != 1 {
-		return "", ""
-	}
-	for _, m := range []string{"=", "^~", "~*", "~", "@"} {
-		if rest, ok := strings.CutPrefix(args[0], m); ok {
-			return m, rest
+	first := s.Statement.Arg(0)
+	switch len(s.Statement.Args) {
+	case 2:
+		return first, s.Statement.Arg(1)
+	case 1:
+		for _, m := range [...]string{"=", "^~", "~*", "~", "@"} {
+			if rest, ok := strings.CutPrefix(first, m); ok {
+				return m, rest
+			}
 		}
+		return "", first
 	}
-	return "", args[0]
+	return "", ""
 }
 
 // matcher says whether a location's pattern matches a path. Patterns that PCRE alone understands,
 // or that take too long, are not known.
 type matcher func(uri string) (yes, known bool)
 
-// matchers are those of the locations that were asked for so far: thousands of sites have the same
-// few patterns.
+// matchers are those of the locations that were asked for so far, with their answers: thousands of
+// sites have the same few patterns, and the same few paths are looked up in each.
 type matchers struct {
-	have map[[2]string]matcher
+	have    map[pattern]matcher
+	answers map[question]answer
 	// slow counts the patterns that were given up.
 	slow int
 }
 
+type pattern struct{ modifier, text string }
+
+type question struct {
+	pattern
+	uri string
+}
+
+type answer struct{ yes, known bool }
+
+// match says whether a location's pattern matches a path.
+func (m *matchers) match(s *nginx.Scope, uri string) (yes, known bool) {
+	modifier, text := readLocation(s)
+	q := question{pattern{modifier, text}, uri}
+	a, have := m.answers[q]
+	if !have {
+		a.yes, a.known = m.of(s)(uri)
+		if m.answers == nil {
+			m.answers = map[question]answer{}
+		}
+		if len(m.answers) < maxAnswers {
+			m.answers[q] = a
+		}
+	}
+	return a.yes, a.known
+}
+
+// maxAnswers bounds the answers that are kept.
+const maxAnswers = 100_000
+
 func (m *matchers) of(s *nginx.Scope) matcher {
-	modifier, pattern := readLocation(s)
-	key := [2]string{modifier, pattern}
-	if have := m.have[key]; have != nil {
+	modifier, text := readLocation(s)
+	p := pattern{modifier, text}
+	if have := m.have[p]; have != nil {
 		return have
 	}
 	if m.have == nil {
-		m.have = map[[2]string]matcher{}
+		m.have = map[pattern]matcher{}
 	}
-	m.have[key] = m.compile(modifier, pattern)
-	return m.have[key]
+	m.have[p] = m.compile(p.modifier, p.text)
+	return m.have[p]
 }
 
 func (m *matchers) compile(modifier, pattern string) matcher {
@@ -143,7 +173,7 @@ func (m *matchers) locationFor(level *nginx.Scope, uri string) (found *nginx.Sco
 		found = inner
 	}
 	for _, c := range regexes {
-		yes, known := m.of(c)(uri)
+		yes, known := m.match(c, uri)
 		if !known {
 			return nil, false
 		}

@@ -22,16 +22,15 @@ var MaxChildrenDefault = lint.Rule{
 }
 
 func checkMaxChildrenDefault(p *lint.Pass) {
-	handoffs := served(p.Stack)
 	for _, pool := range servingPools(p.Stack) {
-		if len(handoffs[pool]) == 0 || !stockProcesses(pool) {
+		if len(p.Stack.HandoffsTo(pool)) == 0 || !stockProcesses(pool) {
 			continue
 		}
 		p.Report(lint.Finding{
 			Message:  fmt.Sprintf("%s serves requests with the default of 5 workers: the sixth that comes at the same time waits", poolName(pool)),
 			Help:     "measure what a worker takes and let as many run as fit into memory, with spare servers in proportion",
 			Span:     pool.Get("pm.max_children").Span,
-			Handoffs: handoffs[pool],
+			Handoffs: p.Stack.HandoffsTo(pool),
 		})
 	}
 }

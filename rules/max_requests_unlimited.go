@@ -25,13 +25,12 @@ var MaxRequestsUnlimited = lint.Rule{
 }
 
 func checkMaxRequestsUnlimited(p *lint.Pass) {
-	handoffs := served(p.Stack)
 	var found poolGroups
 	for _, pool := range servingPools(p.Stack) {
 		s, pm := pool.Get("pm.max_requests"), pool.Get("pm")
 		n, ok := pool.Int("pm.max_requests")
 		switch {
-		case len(handoffs[pool]) == 0 || pm.Text == "ondemand" || stockProcesses(pool):
+		case len(p.Stack.HandoffsTo(pool)) == 0 || pm.Text == "ondemand" || stockProcesses(pool):
 			continue // idle workers of ondemand end by themselves; a stock pool is max-children-default's
 		case s.IsDefault && pool.Master.PoolsOnly || pm.Unknown != "":
 			continue

@@ -84,8 +84,8 @@ func (m *matchers) scriptIn(outer, inner *nginx.Scope) (uri string, known bool) 
 		if path.Ext(uri) != ".php" {
 			continue
 		}
-		in, inKnown := m.of(inner)(uri)
-		out, outKnown := m.of(outer)(uri)
+		in, inKnown := m.match(inner, uri)
+		out, outKnown := m.match(outer, uri)
 		if in && out {
 			return uri, true
 		}

@@ -37,7 +37,7 @@ func checkPathInfoExec(p *lint.Pass) {
 		if !h.PHP || h.Probe || !reachesAny(patterns, h) {
 			continue
 		}
-		pools := handoffPools(h)
+		pools := h.Pools
 		if len(pools) == 0 {
 			p.Skip("%s: the pool, whose security.limit_extensions decides, is not known", place(h.Pass.Span()))
 			continue
@@ -83,7 +83,7 @@ func reachesAny(patterns *matchers, h *stack.Handoff) bool {
 	if location == nil || !isRegex(location) {
 		return false
 	}
-	if yes, _ := patterns.of(location)(trick); !yes {
+	if yes, _ := patterns.match(location, trick); !yes {
 		return false
 	}
 	list, _ := h.Scope.EffectiveList("fastcgi_param")
@@ -168,7 +168,7 @@ func tryFilesFix(patterns *matchers, s *stack.Stack, h *stack.Handoff) *lint.Fix
 	for _, b := range h.Backends {
 		safe = safe && b.Err == nil && (b.Address.IsUnix() || b.Address.IsLoopback())
 	}
-	if below, _ := patterns.of(h.Scope)("/index.php/a"); below || hasParam(list, "PATH_INFO") || !h.Scope.Effective("fastcgi_split_path_info").IsDefault {
+	if below, _ := patterns.match(h.Scope, "/index.php/a"); below || hasParam(list, "PATH_INFO") || !h.Scope.Effective("fastcgi_split_path_info").IsDefault {
 		// try_files loses $fastcgi_path_info, which the application may need.
 		name, safe = "$fastcgi_script_name", false
 	}

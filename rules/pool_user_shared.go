@@ -34,21 +34,22 @@ type sharers struct {
 }
 
 func checkPoolUserShared(p *lint.Pass) {
-	handoffs := served(p.Stack)
 	byUser := map[string]*sharers{}
 	var order []*sharers
 	for _, pool := range servingPools(p.Stack) {
 		user := pool.Get("user")
-		mine := sites(handoffs[pool])
-		if user.Unknown != "" || user.Text == "" || len(mine) == 0 {
+		if user.Unknown != "" || user.Text == "" {
 			continue
 		}
+		mine := sites(p.Stack.HandoffsTo(pool))
 		group := byUser[user.Text]
-		if group == nil {
+		switch {
+		case len(mine) == 0:
+		case group == nil:
 			group = &sharers{user: user.Text, first: pool, sites: mine}
 			byUser[user.Text] = group
 			order = append(order, group)
-		} else if !overlap(mine, group.sites) {
+		case !overlap(mine, group.sites):
 			group.others = append(group.others, pool)
 		}
 	}
@@ -81,9 +82,15 @@ func (s *sharers) report(p *lint.Pass) {
 func sites(handoffs []*stack.Handoff) map[string]bool {
 	out := map[string]bool{}
 	for _, h := range handoffs {
-		for _, name := range h.Scope.ServerNames() {
-			if name != "_" && name != "" {
-				out[strings.TrimPrefix(name, "www.")] = true
+		server := h.Scope.Server()
+		if server == nil {
+			continue
+		}
+		for _, d := range server.FindAll("server_name") {
+			for _, name := range d.Args {
+				if name.Value != "_" && name.Value != "" {
+					out[strings.TrimPrefix(name.Value, "www.")] = true
+				}
 			}
 		}
 	}

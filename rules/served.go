@@ -3,23 +3,7 @@ package rules
 import (
 	"fpmlint/lint/fpm"
 	"fpmlint/lint/source"
-	"fpmlint/lint/stack"
 )
-
-// served are the hand-offs of each pool that lead there for certain and for more than its status
-// page.
-func served(s *stack.Stack) map[*fpm.Pool][]*stack.Handoff {
-	out := map[*fpm.Pool][]*stack.Handoff{}
-	for _, h := range s.Handoffs {
-		if h.Probe {
-			continue
-		}
-		for _, pool := range handoffPools(h) {
-			out[pool] = append(out[pool], h)
-		}
-	}
-	return out
-}
 
 // settingSpan is where a finding about a pool's setting stands: at the setting, or at the pool's
 // header where it is not set.

@@ -56,26 +56,11 @@ func checkTimeoutOrder(p *lint.Pass) {
 		if v.IsDefault {
 			read.span = h.Pass.Span()
 		}
-		for _, pool := range handoffPools(h) {
+		for _, pool := range h.Pools {
 			o.check(h, pool, read)
 		}
 	}
 	o.found.report(p)
-}
-
-// handoffPools are the pools that a hand-off reaches, each once.
-func handoffPools(h *stack.Handoff) []*fpm.Pool {
-	var out []*fpm.Pool
-	seen := map[*fpm.Pool]bool{}
-	for _, b := range h.Backends {
-		for _, m := range b.Pools {
-			if !seen[m.Pool] {
-				seen[m.Pool] = true
-				out = append(out, m.Pool)
-			}
-		}
-	}
-	return out
 }
 
 // orders collects the contradictions: one between a pool and nginx's default breaks all hand-offs

@@ -25,13 +25,12 @@ var UnboundedRequest = lint.Rule{
 }
 
 func checkUnboundedRequest(p *lint.Pass) {
-	handoffs := served(p.Stack)
 	var found poolGroups
 	for _, pool := range servingPools(p.Stack) {
 		s := pool.Get("request_terminate_timeout")
 		n, ok := pool.Seconds("request_terminate_timeout")
 		switch {
-		case len(handoffs[pool]) == 0 || ok && n > 0:
+		case len(p.Stack.HandoffsTo(pool)) == 0 || ok && n > 0:
 			continue
 		case !ok:
 			p.Skip("%s: %s", poolName(pool), s.Unknown)
@@ -40,7 +39,7 @@ func checkUnboundedRequest(p *lint.Pass) {
 			p.Skip("%s: request_terminate_timeout may stand in the main file, which is not here", poolName(pool))
 			continue
 		}
-		r, known := readTimes(handoffs[pool])
+		r, known := readTimes(p.Stack.HandoffsTo(pool))
 		if !known {
 			continue
 		}
@@ -53,7 +52,7 @@ func checkUnboundedRequest(p *lint.Pass) {
 			// PHP-FPM's own default: advice, until a log shows that requests hang.
 			f.Severity = lint.Info
 		}
-		if fits(pool, handoffs[pool], r) && editablePool(pool, s) {
+		if fits(pool, p.Stack.HandoffsTo(pool), r) && editablePool(pool, s) {
 			f.Fix = &lint.Fix{
 				Description: "end requests when nginx gives up",
 				Edits:       pool.SetEdits("request_terminate_timeout", seconds(r.least)),

@@ -35,7 +35,7 @@ func Configured(stacks []*stack.Stack, since time.Time) (all, current []string) 
 	for _, s := range stacks {
 		for _, c := range s.Nginx {
 			found := false
-			for scope := range c.Scopes {
+			for scope := range c.Having("error_log") {
 				for _, d := range scope.FindAll("error_log") {
 					name := d.Arg(0)
 					if name == "stderr" || strings.ContainsAny(name, ":$") || name == "/dev/null" {

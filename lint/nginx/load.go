@@ -41,6 +41,7 @@ type Config struct {
 	Fragment bool
 
 	variables variables
+	scopes    scopes
 }
 
 // Include is an include directive and what it leads to.
@@ -104,9 +105,7 @@ func (c *Config) build(mains []*source.File, fragment string) {
 	inner := main
 	if fragment != "" {
 		for _, kind := range []string{"http", "server", "location"} {
-			child := &Scope{Kind: kind, Parent: inner, Config: c}
-			inner.Children = append(inner.Children, child)
-			inner = child
+			inner = inner.below(kind)
 			if kind == fragment {
 				break
 			}
@@ -314,8 +313,8 @@ func (l *loader) splice(scope *Scope, list []*Statement, open []*source.File, vi
 	for _, s := range list {
 		switch {
 		case s.IsBlock():
-			child := &Scope{Kind: s.Name, Parent: scope, Statement: s, Via: via, Config: l.config}
-			scope.Children = append(scope.Children, child)
+			child := scope.below(s.Name)
+			child.Statement, child.Via = s, via
 			if !s.Lua {
 				l.splice(child, s.Block, open, nil)
 			}

@@ -29,15 +29,26 @@ type Scope struct {
 
 	// ids are those of the directives' names, side by side, so that a lookup touches no
 	// directive but those that it finds; names has a bit for each, so that most do not look at all.
-	ids   []nameID
-	names uint64
-	once  sync.Once
-	index map[string][]*Statement
-	sets  atomic.Pointer[assignments]
+	ids    []nameID
+	server *Scope
+	names  uint64
+	once   sync.Once
+	index  map[string][]*Statement
+	sets   atomic.Pointer[assignments]
 }
 
 // bit is a name's bit in Scope.names.
 func (n nameID) bit() uint64 { return 1 << (n & 63) }
+
+// below makes a block inside a scope.
+func (s *Scope) below(kind string) *Scope {
+	child := &Scope{Kind: kind, Parent: s, Config: s.Config, server: s.server}
+	if kind == "server" {
+		child.server = child
+	}
+	s.Children = append(s.Children, child)
+	return child
+}
 
 func (s *Scope) add(d *Statement) {
 	s.Directives = append(s.Directives, d)
@@ -118,21 +129,6 @@ func (s *Scope) find(k *directive, name string) *Statement {
 	return nil
 }
 
-// Scopes yields all scopes, outer before inner, in textual order.
-func (c *Config) Scopes(yield func(*Scope) bool) {
-	todo := []*Scope{c.Main}
-	for len(todo) > 0 {
-		s := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if !yield(s) {
-			return
-		}
-		for i := len(s.Children) - 1; i >= 0; i-- {
-			todo = append(todo, s.Children[i])
-		}
-	}
-}
-
 // Value is the value of a directive that is in effect somewhere.
 type Value struct {
 	// Text is the arguments with spaces between them, Args each of them.
@@ -174,14 +170,7 @@ func (s *Scope) EffectiveList(name string) (list []*Statement, at *Scope) {
 }
 
 // Server is the server block around the scope, nil if there is none.
-func (s *Scope) Server() *Scope {
-	for at := s; at != nil; at = at.Parent {
-		if at.Kind == "server" {
-			return at
-		}
-	}
-	return nil
-}
+func (s *Scope) Server() *Scope { return s.server }
 
 // ServerNames are the names of the server block around the scope.
 func (s *Scope) ServerNames() []string {

@@ -36,7 +36,7 @@ func (s *Stack) look() {
 	}
 	add("/tmp") // PHP's uploads and sessions, unless told otherwise
 	for _, c := range s.Nginx {
-		for scope := range c.Scopes {
+		for scope := range c.Having("fastcgi_temp_path", "client_body_temp_path", "fastcgi_cache_path", "access_log", "error_log") {
 			for _, name := range []string{"fastcgi_temp_path", "client_body_temp_path", "fastcgi_cache_path"} {
 				if d := scope.Find(name); d != nil {
 					temps = append(temps, path.Clean(d.Arg(0)))

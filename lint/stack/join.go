@@ -24,16 +24,17 @@ func (s *Stack) Join() {
 	}
 	s.Listens = nginxListens(s.Nginx)
 	s.listeners = listeners(s)
-	j := &joiner{stack: s, listeners: s.listeners, servers: indexListens(s), upstreams: map[*nginx.Upstream][]*Backend{}}
+	j := &joiner{stack: s, listeners: s.listeners, servers: indexListens(s), upstreams: map[*nginx.Upstream][]*Backend{}, pools: map[**Backend][]*fpm.Pool{}}
 	s.look()
 	s.findMissingDirs()
 	s.findLogDirs()
 	s.findParamsFiles()
 	for _, c := range s.Nginx {
-		for scope := range c.Scopes {
+		for scope := range c.Having("fastcgi_pass", "proxy_pass") {
 			if pass := scope.Find("fastcgi_pass"); pass != nil && len(pass.Args) == 1 {
 				h := &Handoff{Scope: scope, Config: c, Pass: pass}
 				j.backends(h)
+				h.Pools = j.poolsOf(h)
 				h.PHP, h.Probe = isPHP(h), isProbe(h)
 				s.Handoffs = append(s.Handoffs, h)
 			}
@@ -45,7 +46,31 @@ func (s *Stack) Join() {
 			}
 		}
 	}
-	s.wpOnce = sync.Once{}
+	s.wpOnce, s.handoffsOnce = sync.Once{}, sync.Once{}
+}
+
+// poolsOf are the pools that a hand-off reaches, each once. Hand-offs to one upstream share their
+// backends, and so these.
+func (j *joiner) poolsOf(h *Handoff) []*fpm.Pool {
+	if len(h.Backends) == 0 {
+		return nil
+	}
+	list := &h.Backends[0]
+	if have, ok := j.pools[list]; ok {
+		return have
+	}
+	var out []*fpm.Pool
+	seen := map[*fpm.Pool]bool{}
+	for _, b := range h.Backends {
+		for _, m := range b.Pools {
+			if !seen[m.Pool] {
+				seen[m.Pool] = true
+				out = append(out, m.Pool)
+			}
+		}
+	}
+	j.pools[list] = out
+	return out
 }
 
 type joiner struct {
@@ -53,6 +78,7 @@ type joiner struct {
 	listeners *Listeners
 	servers   listenIndex
 	upstreams map[*nginx.Upstream][]*Backend // those that were met
+	pools     map[**Backend][]*fpm.Pool      // by the first place of a list of backends
 }
 
 func (j *joiner) backends(h *Handoff) {
@@ -227,6 +253,9 @@ func other(a address.Address) string {
 
 // isPHP looks for a sign that a hand-off's requests are for PHP.
 func isPHP(h *Handoff) bool {
+	if len(h.Pools) > 0 {
+		return true
+	}
 	texts := []string{h.Pass.Arg(0), h.Scope.Effective("fastcgi_index").Text}
 	for scope := h.Scope; scope != nil && scope.Kind != "server"; scope = scope.Parent {
 		if scope.Statement != nil {
@@ -237,9 +266,6 @@ func isPHP(h *Handoff) bool {
 		texts = append(texts, b.Text)
 		if b.Upstream != nil {
 			texts = append(texts, b.Upstream.Name)
-		}
-		if len(b.Pools) > 0 {
-			return true
 		}
 	}
 	params, _ := h.Scope.EffectiveList("fastcgi_param")

@@ -71,8 +71,38 @@ type Stack struct {
 	// hosts are the masters behind the host names of Options.Hosts, in lower case; nil without them.
 	hosts map[string][]*fpm.Master
 
+	handoffsOnce sync.Once
+	byScope      map[*nginx.Scope]*Handoff
+	byPool       map[*fpm.Pool][]*Handoff
+
 	readersOnce sync.Once
 	readers     map[*source.File]func() string
+}
+
+// HandoffAt is the hand-off to FastCGI on a level of its own; nil where there is none.
+func (s *Stack) HandoffAt(scope *nginx.Scope) *Handoff {
+	s.handoffsOnce.Do(s.indexHandoffs)
+	return s.byScope[scope]
+}
+
+// HandoffsTo are the hand-offs that reach a pool, in textual order; those of its status and ping pages
+// alone do not count.
+func (s *Stack) HandoffsTo(pool *fpm.Pool) []*Handoff {
+	s.handoffsOnce.Do(s.indexHandoffs)
+	return s.byPool[pool]
+}
+
+func (s *Stack) indexHandoffs() {
+	s.byScope, s.byPool = make(map[*nginx.Scope]*Handoff, len(s.Handoffs)), map[*fpm.Pool][]*Handoff{}
+	for _, h := range s.Handoffs {
+		s.byScope[h.Scope] = h
+		if h.Probe {
+			continue
+		}
+		for _, pool := range h.Pools {
+			s.byPool[pool] = append(s.byPool[pool], h)
+		}
+	}
 }
 
 // Pools are the pools of all masters.
@@ -127,6 +157,8 @@ type Handoff struct {
 	Pass *nginx.Statement
 	// Backends are the addresses that the pass can lead to.
 	Backends []*Backend
+	// Pools are those that listen at the addresses, each once.
+	Pools []*fpm.Pool
 	// Unknown says why not all addresses are known; "" when they are.
 	Unknown string
 	// PHP says that the configuration shows the requests to be PHP's: the location's pattern, the
