@@ -59,6 +59,10 @@ func Run(ctx context.Context, stacks []*stack.Stack, rules []Rule) (*Result, err
 			if p.Rule.Check != nil {
 				p.Rule.Check(p)
 			}
+			p.findings = merge(p.findings)
+			for j := range p.findings {
+				withhold(&p.findings[j], p.Stack)
+			}
 			return nil
 		})
 	}
@@ -66,13 +70,8 @@ func Run(ctx context.Context, stacks []*stack.Stack, rules []Rule) (*Result, err
 		return nil, err
 	}
 	r := &Result{Stacks: stacks}
-	doubts := map[*source.File]string{}
 	for i := range passes {
-		found := merge(passes[i].findings)
-		for j := range found {
-			withhold(&found[j], passes[i].Stack, doubts)
-		}
-		r.Findings = append(r.Findings, found...)
+		r.Findings = append(r.Findings, passes[i].findings...)
 		r.Skipped = append(r.Skipped, passes[i].skips...)
 	}
 	sortFindings(r.Findings)
@@ -100,17 +99,12 @@ func display(s source.Span) string {
 }
 
 // withhold takes back a fix of a file that a second reader reads differently.
-func withhold(f *Finding, s *stack.Stack, doubts map[*source.File]string) {
+func withhold(f *Finding, s *stack.Stack) {
 	if f.Fix == nil {
 		return
 	}
 	for _, e := range f.Fix.Edits {
-		why, ok := doubts[e.Span.File]
-		if !ok {
-			why = s.Differs(e.Span.File)
-			doubts[e.Span.File] = why
-		}
-		if why != "" {
+		if why := s.Differs(e.Span.File); why != "" {
 			f.Fix = nil
 			f.Help += fmt.Sprintf(" (by hand: two readers disagree on %s)", why)
 			return

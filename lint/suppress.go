@@ -155,14 +155,15 @@ func findSuppressions(stacks []*stack.Stack, findings []Finding, now time.Time) 
 	first := map[string]*source.File{}
 	var last block
 	add := func(f *source.File, name string, comments func() []source.Span) {
-		if seen[f] {
+		list := comments()
+		if len(list) == 0 || seen[f] {
 			return
 		}
 		seen[f] = true
 		if first[fileKey(f)] == nil {
 			first[fileKey(f)] = f
 		}
-		for _, c := range comments() {
+		for _, c := range list {
 			c.File = first[fileKey(f)] // one comment, however many stacks read the file
 			s := known[c]
 			if s == nil {
@@ -263,9 +264,8 @@ func (r *Result) suppress(rules []Rule, now time.Time) {
 					rules[i].CheckSuppressions(p, comment)
 				}
 			}
-			doubts := map[*source.File]string{}
 			for j := range p.findings {
-				withhold(&p.findings[j], s, doubts)
+				withhold(&p.findings[j], s)
 			}
 			found = append(found, p.findings...)
 		}

@@ -22,13 +22,17 @@ func (s *Stack) Join() {
 	if s.containers != nil {
 		s.containers.assign(s.Masters)
 	}
+	var places sync.WaitGroup
+	places.Go(func() {
+		s.look()
+		s.findMissingDirs()
+		s.findLogDirs()
+		s.findParamsFiles()
+	})
+	defer places.Wait()
 	s.Listens = nginxListens(s.Nginx)
 	s.listeners = listeners(s)
 	j := &joiner{stack: s, listeners: s.listeners, servers: indexListens(s), upstreams: map[*nginx.Upstream][]*Backend{}, pools: map[**Backend][]*fpm.Pool{}}
-	s.look()
-	s.findMissingDirs()
-	s.findLogDirs()
-	s.findParamsFiles()
 	for _, c := range s.Nginx {
 		for scope := range c.Having("fastcgi_pass", "proxy_pass") {
 			if pass := scope.Find("fastcgi_pass"); pass != nil && len(pass.Args) == 1 {

@@ -155,12 +155,15 @@ func LoadRoot(root *source.Root, name string, o Options) (*Stack, error) {
 }
 
 func loadFrom(root *source.Root, name string, o Options) (*Stack, error) {
-	s := newStack(root, name, o)
+	s := &Stack{Name: name, RootName: name, Live: root.Live()}
+	sides := make(chan error, 1)
+	go func() { sides <- s.addSides(root, root, o) }()
+	s.readHost(root, o)
+	if err := <-sides; err != nil {
+		return nil, err
+	}
 	if err := s.FPMHost.EvidenceErr; err != nil {
 		s.Notes = append(s.Notes, err.Error())
-	}
-	if err := s.addSides(root, root, o); err != nil {
-		return nil, err
 	}
 	return s, nil
 }
@@ -192,8 +195,15 @@ func (s *Stack) addSides(nginxRoot, fpmRoot *source.Root, o Options) error {
 }
 
 func newStack(root *source.Root, name string, o Options) *Stack {
+	s := &Stack{Name: name, RootName: name, Live: root.Live()}
+	s.readHost(root, o)
+	return s
+}
+
+// readHost reads the facts about the host that both sides share.
+func (s *Stack) readHost(root *source.Root, o Options) {
 	h := host.Read(root, o.host())
-	return &Stack{Name: name, RootName: name, NginxHost: h, FPMHost: h, Live: root.Live()}
+	s.NginxHost, s.FPMHost = h, h
 }
 
 // loadPaths reads each directory and snapshot as a stack, and all files together as one more.

@@ -121,7 +121,7 @@ func (s *Stack) Differs(f *source.File) string {
 		s.readers = map[*source.File]func() string{}
 		for _, m := range s.Masters {
 			for _, f := range m.Files {
-				s.readers[f] = func() string { return m.Differs(f) }
+				s.readers[f] = sync.OnceValue(func() string { return m.Differs(f) })
 			}
 		}
 		for _, c := range s.Nginx {
