@@ -38,13 +38,17 @@ type buffers struct {
 var (
 	bufferModules = []string{"fastcgi", "proxy", "uwsgi", "scgi"}
 	bufferSizes   = [5]string{"_buffer_size", "_buffers", "_busy_buffers_size", "_temp_file_write_size", "_max_temp_file_size"}
-	bufferNames   = func() (out []string) {
+	// sizesOf are the names of a module's, bufferNames those of all.
+	sizesOf, bufferNames = func() (sizes map[string][5]string, all []string) {
+		sizes = map[string][5]string{}
 		for _, module := range bufferModules {
-			for _, size := range bufferSizes {
-				out = append(out, module+size)
+			var names [5]string
+			for i, size := range bufferSizes {
+				names[i] = module + size
 			}
+			sizes[module], all = names, append(all, names[:]...)
 		}
-		return out
+		return sizes, all
 	}()
 )
 
@@ -67,8 +71,11 @@ func checkBusyBuffers(p *lint.Pass) {
 func modulesOf(scope *nginx.Scope) []string {
 	var out []string
 	for _, module := range bufferModules {
-		if slices.ContainsFunc(bufferSizes[:], func(size string) bool { return scope.Find(module+size) != nil }) {
-			out = append(out, module)
+		for _, name := range sizesOf[module] {
+			if scope.Find(name) != nil {
+				out = append(out, module)
+				break
+			}
 		}
 	}
 	return out
@@ -84,10 +91,7 @@ func inherited(http *nginx.Scope, module string) bool {
 
 // checkLevel judges a level that sets at least one of the sizes: all others repeat an outer one.
 func checkLevel(p *lint.Pass, scope *nginx.Scope, module string) {
-	var names [5]string
-	for i, size := range bufferSizes {
-		names[i] = module + size
-	}
+	names := sizesOf[module]
 	var here *nginx.Statement
 	for _, name := range names {
 		if d := scope.Find(name); d != nil {
@@ -154,10 +158,10 @@ func effectiveBuffers(values [5]nginx.Value, page int64) (b buffers, ok bool) {
 			continue
 		}
 		if i == 1 {
-			if len(v.Args) != 2 {
+			if len(v.Args()) != 2 {
 				return b, false
 			}
-			pair, ok := readBuffers(v.Args[0], v.Args[1])
+			pair, ok := readBuffers(v.Args()[0], v.Args()[1])
 			if !ok {
 				return b, false
 			}

@@ -61,10 +61,10 @@ func stampede(cache, lock, stale nginx.Value) lint.Finding {
 		at := cmp.Or(lock.Scope, cache.Scope)
 		edits = append(edits, at.SetEdits("fastcgi_cache_lock", "on")...)
 	}
-	if !slices.Contains(stale.Args, "updating") {
+	if !slices.Contains(stale.Args(), "updating") {
 		words := []string{"error", "timeout"}
 		if !stale.IsDefault {
-			words = slices.DeleteFunc(slices.Clone(stale.Args), func(w string) bool { return w == "off" })
+			words = slices.DeleteFunc(slices.Clone(stale.Args()), func(w string) bool { return w == "off" })
 		}
 		value := strings.Join(append(words, "updating"), " ")
 		lacks, fixes = append(lacks, "fastcgi_cache_use_stale updating, for one that has expired"), append(fixes, "fastcgi_cache_use_stale "+value)

@@ -29,38 +29,35 @@ var ErrorPageLoop = lint.Rule{
 const maxErrorPages = 1000
 
 func checkErrorPageLoop(p *lint.Pass) {
-	type page struct {
-		server *nginx.Scope
-		uri    string
-	}
 	type served struct {
 		by    *stack.Handoff
 		known bool
 	}
-	pages, perServer := map[page]served{}, map[*nginx.Scope]int{}
 	patterns := &matchers{}
-	first := map[*nginx.Scope][]gatewayPage{} // by the level that has the list
+	var server, level *nginx.Scope // those of the hand-off before: a server's stand together
+	pages := map[string]served{}   // of that server
+	var list []gatewayPage         // of that level
 	for _, h := range p.Stack.Handoffs {
-		server := h.Scope.Server()
-		list, level := h.Scope.EffectiveList("error_page")
-		if _, have := first[level]; !have {
-			first[level] = gatewayPages(list)
+		if s := h.Scope.Server(); s == nil {
+			continue
+		} else if s != server {
+			server = s
+			clear(pages)
 		}
-		for _, g := range first[level] {
+		if all, at := h.Scope.EffectiveList("error_page"); at != level {
+			level, list = at, gatewayPages(all)
+		}
+		for _, g := range list {
 			d, code, uri := g.at, g.code, g.uri
-			if server == nil {
-				continue
-			}
-			at := page{server, uri}
-			target, have := pages[at]
+			target, have := pages[uri]
 			if !have {
-				if perServer[server]++; perServer[server] > maxErrorPages {
+				if len(pages) >= maxErrorPages {
 					p.Skip("%s has more than %d error pages", server.Label(), maxErrorPages)
 					break
 				}
 				location, known := patterns.pageLocation(server, uri)
 				target = served{p.Stack.HandoffAt(location), known}
-				pages[at] = target
+				pages[uri] = target
 			}
 			if !target.known {
 				p.Skip("%s: which location serves %s is not known", place(d.Span()), uri)

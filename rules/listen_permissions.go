@@ -7,6 +7,8 @@ import (
 
 	"fpmlint/lint"
 	"fpmlint/lint/address"
+	"fpmlint/lint/fpm"
+	"fpmlint/lint/nginx"
 	"fpmlint/lint/source"
 	"fpmlint/lint/stack"
 )
@@ -25,30 +27,40 @@ var ListenPermissions = lint.Rule{
 }
 
 func checkListenPermissions(p *lint.Pass) {
+	fine := map[connection]bool{}
 	for _, h := range p.Stack.Handoffs {
 		for _, b := range h.Backends {
 			if b.Server != nil && b.Server.Down || !b.Address.IsUnix() {
 				continue
 			}
 			for _, m := range b.Pools {
-				if m.Match == address.Yes {
-					checkSocketAccess(p, h, b, m)
+				at := connection{h.Config, m.Pool, b.Address.Path}
+				if m.Match == address.Yes && !fine[at] {
+					fine[at] = checkSocketAccess(p, h, b, m)
 				}
 			}
 		}
 	}
 }
 
-func checkSocketAccess(p *lint.Pass, h *stack.Handoff, b *stack.Backend, m stack.PoolMatch) {
+// connection is what nginx's permission to connect depends on.
+type connection struct {
+	config *nginx.Config
+	pool   *fpm.Pool
+	path   string
+}
+
+// checkSocketAccess says whether all is well.
+func checkSocketAccess(p *lint.Pass, h *stack.Handoff, b *stack.Backend, m stack.PoolMatch) (fine bool) {
 	w, why := nginxWorker(p.Stack, h.Config)
 	if why != "" {
 		p.Skip("%s", why)
-		return
+		return false
 	}
 	s, why := readSocket(m.Pool)
 	if why != "" {
 		p.Skip("%s: %s", poolName(m.Pool), why)
-		return
+		return false
 	}
 	verdict, why := mayConnect(p.Stack, w, s)
 	switch verdict {
@@ -57,7 +69,7 @@ func checkSocketAccess(p *lint.Pass, h *stack.Handoff, b *stack.Backend, m stack
 	case allowed:
 		dir, why := closedDirectory(p.Stack, w, b.Address.Path)
 		if dir == "" {
-			return
+			return true
 		}
 		_, listen, _ := m.Pool.Listen()
 		p.Report(lint.Finding{
@@ -91,6 +103,7 @@ func checkSocketAccess(p *lint.Pass, h *stack.Handoff, b *stack.Backend, m stack
 		mendAccess(p.Stack, &f, w, s)
 		p.Report(f)
 	}
+	return false
 }
 
 // mendAccess gives the socket to nginx's user, as distributions' packages do.

@@ -137,10 +137,10 @@ func allEditable(edits []source.Edit) bool {
 
 // roomy says whether the buffers hold twice 32k and one buffer more.
 func roomy(v nginx.Value) bool {
-	if len(v.Args) != 2 {
+	if len(v.Args()) != 2 {
 		return false
 	}
-	b, ok := readBuffers(v.Args[0], v.Args[1])
+	b, ok := readBuffers(v.Args()[0], v.Args()[1])
 	return ok && (b.number-1)*b.each >= 64<<10
 }
 

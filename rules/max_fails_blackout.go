@@ -133,13 +133,13 @@ func serverOption(s *nginx.Statement, name, value string) source.Edit {
 // (ngx_http_upstream_test_next).
 func checkFailingPages(p *lint.Pass, h *stack.Handoff, u *nginx.Upstream, group []*stack.Backend) {
 	v := h.Scope.Effective(h.Module() + "_next_upstream")
-	i := slices.IndexFunc(v.Args, func(w string) bool { return strings.HasPrefix(w, "http_5") })
+	i := slices.IndexFunc(v.Args(), func(w string) bool { return strings.HasPrefix(w, "http_5") })
 	if i < 0 || h.Scope.Effective(h.Module()+"_next_upstream_tries").Text == "1" || slices.ContainsFunc(group, func(b *stack.Backend) bool { return b.Server.MaxFails != 1 }) {
 		return
 	}
 	p.Report(lint.Finding{
 		Message: fmt.Sprintf("%s_next_upstream %s with max_fails 1: a page that answers %s twice makes nginx leave every server of upstream %s out for %s, and every request ends in a 502",
-			h.Module(), v.Args[i], strings.TrimPrefix(v.Args[i], "http_"), u.Name, group[0].Server.FailTimeout),
+			h.Module(), v.Args()[i], strings.TrimPrefix(v.Args()[i], "http_"), u.Name, group[0].Server.FailTimeout),
 		Help:     "take it out of " + h.Module() + "_next_upstream, or set max_fails on the servers to more than a broken page's requests, or to 0",
 		Span:     v.Span,
 		Handoffs: []*stack.Handoff{h},

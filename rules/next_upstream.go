@@ -39,10 +39,10 @@ func checkNextUpstream(p *lint.Pass) {
 	for h := range p.Stack.All {
 		v := h.Scope.Effective(h.Module() + "_next_upstream")
 		for _, group := range liveGroups(h) {
-			if slices.Contains(v.Args, "non_idempotent") {
+			if slices.Contains(v.Args(), "non_idempotent") {
 				reportTwice(p, h, v)
 			}
-			if slices.Contains(v.Args, "timeout") && unbounded(h, "_tries") && unbounded(h, "_timeout") {
+			if slices.Contains(v.Args(), "timeout") && unbounded(h, "_tries") && unbounded(h, "_timeout") {
 				key := retried{group[0].Upstream, h.Module(), len(group), h.Scope.Effective(h.Module() + "_read_timeout").Text}
 				if found[key] == nil {
 					order = append(order, key)
@@ -69,7 +69,7 @@ func reportTwice(p *lint.Pass, h *stack.Handoff, v nginx.Value) {
 		Span:     v.Span,
 		Handoffs: []*stack.Handoff{h},
 	}
-	rest := slices.DeleteFunc(slices.Clone(v.Args), func(w string) bool { return w == "non_idempotent" })
+	rest := slices.DeleteFunc(slices.Clone(v.Args()), func(w string) bool { return w == "non_idempotent" })
 	if len(rest) == 0 {
 		rest = []string{"error", "timeout"}
 	}

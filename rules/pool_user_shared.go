@@ -3,6 +3,7 @@ package rules
 import (
 	_ "embed"
 	"fmt"
+	"iter"
 	"strings"
 
 	"fpmlint/lint"
@@ -41,15 +42,19 @@ func checkPoolUserShared(p *lint.Pass) {
 		if user.Unknown != "" || user.Text == "" {
 			continue
 		}
-		mine := sites(p.Stack.HandoffsTo(pool))
 		group := byUser[user.Text]
-		switch {
-		case len(mine) == 0:
-		case group == nil:
-			group = &sharers{user: user.Text, first: pool, sites: mine}
-			byUser[user.Text] = group
-			order = append(order, group)
-		case !overlap(mine, group.sites):
+		if group == nil {
+			group = &sharers{user: user.Text, first: pool, sites: map[string]bool{}}
+			for name := range sites(p.Stack.HandoffsTo(pool)) {
+				group.sites[name] = true
+			}
+			if len(group.sites) > 0 {
+				byUser[user.Text] = group
+				order = append(order, group)
+			}
+			continue
+		}
+		if group.foreign(sites(p.Stack.HandoffsTo(pool))) {
 			group.others = append(group.others, pool)
 		}
 	}
@@ -78,30 +83,33 @@ func (s *sharers) report(p *lint.Pass) {
 	p.Report(f)
 }
 
-// sites are the names of the servers around hand-offs, without www.
-func sites(handoffs []*stack.Handoff) map[string]bool {
-	out := map[string]bool{}
-	for _, h := range handoffs {
-		server := h.Scope.Server()
-		if server == nil {
-			continue
-		}
-		for _, d := range server.FindAll("server_name") {
-			for _, name := range d.Args {
-				if name.Value != "_" && name.Value != "" {
-					out[strings.TrimPrefix(name.Value, "www.")] = true
+// sites yields the names of the servers around hand-offs, without www.
+func sites(handoffs []*stack.Handoff) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, h := range handoffs {
+			server := h.Scope.Server()
+			if server == nil {
+				continue
+			}
+			for _, d := range server.FindAll("server_name") {
+				for _, name := range d.Args {
+					if name.Value != "_" && name.Value != "" && !yield(strings.TrimPrefix(name.Value, "www.")) {
+						return
+					}
 				}
 			}
 		}
 	}
-	return out
 }
 
-func overlap(a, b map[string]bool) bool {
-	for name := range a {
-		if b[name] {
-			return true
+// foreign says whether there are names, and none is of the first pool's sites.
+func (s *sharers) foreign(names iter.Seq[string]) bool {
+	some := false
+	for name := range names {
+		if s.sites[name] {
+			return false
 		}
+		some = true
 	}
-	return false
+	return some
 }

@@ -17,8 +17,9 @@ func beside(t *testing.T, s *live.Server) (status int, body string) {
 	t.Helper()
 	var group sync.WaitGroup
 	defer group.Wait()
+	begun := s.Begun()
 	group.Go(func() { s.Get("other.test", "/wait.php?2500") })
-	time.Sleep(300 * time.Millisecond)
+	s.AwaitBegun(begun + 1)
 	return s.Get("bad.test", "/index.php")
 }
 

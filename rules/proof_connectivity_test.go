@@ -20,11 +20,13 @@ func crowd(n int, others, path string) func(*testing.T, *live.Server) (int, stri
 	return func(t *testing.T, s *live.Server) (int, string) {
 		t.Helper()
 		var group sync.WaitGroup
+		defer group.Wait()
+		begun := s.Begun()
 		for range n {
 			group.Go(func() { s.Get("bad.test", others) })
 			time.Sleep(20 * time.Millisecond)
 		}
-		defer group.Wait()
+		s.AwaitBegun(begun + 1)
 		time.Sleep(100 * time.Millisecond)
 		return s.Get("bad.test", path)
 	}

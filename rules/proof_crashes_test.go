@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -45,7 +46,13 @@ func crashes(t *testing.T, s *live.Server) (status int, restarted string) {
 func reloading(t *testing.T, s *live.Server) (status int, body string) {
 	t.Helper()
 	master := s.MasterOf(s.Path("php/php-fpm.conf"))
-	time.AfterFunc(600*time.Millisecond, func() { _ = syscall.Kill(master, syscall.SIGUSR2) }) // the answer tells
+	begun := s.Begun()
+	var group sync.WaitGroup
+	defer group.Wait()
+	group.Go(func() {
+		s.AwaitBegun(begun + 1)
+		_ = syscall.Kill(master, syscall.SIGUSR2) // the answer tells
+	})
 	return s.Get("bad.test", "/wait.php?2500")
 }
 

@@ -131,14 +131,23 @@ func (s *Scope) find(k *directive, name string) *Statement {
 
 // Value is the value of a directive that is in effect somewhere.
 type Value struct {
-	// Text is the arguments with spaces between them, Args each of them.
+	// Text is the arguments with spaces between them.
 	Text string
-	Args []string
 	// Statement sets the value, on the level of Scope; nil for a default.
 	Statement *Statement
 	Scope     *Scope
 	Span      source.Span
 	IsDefault bool
+
+	args []string // of a default
+}
+
+// Args are the arguments.
+func (v Value) Args() []string {
+	if v.Statement != nil {
+		return v.Statement.Values()
+	}
+	return v.args
 }
 
 // Effective is the value in effect on this level: the nearest one outwards to http, else nginx's
@@ -148,14 +157,13 @@ func (s *Scope) Effective(name string) Value {
 	k := lookup(name)
 	for at := s; at != nil; at = at.Parent {
 		if d := at.find(k, name); d != nil {
-			args := d.Values()
-			return Value{Text: strings.Join(args, " "), Args: args, Statement: d, Scope: at, Span: d.Span()}
+			return Value{Text: d.text(), Statement: d, Scope: at, Span: d.Span()}
 		}
 		if k.traits&local != 0 && at.Kind != "if" && at.Kind != "limit_except" {
 			break
 		}
 	}
-	return Value{Text: k.text, Args: k.args, IsDefault: true}
+	return Value{Text: k.text, args: k.args, IsDefault: true}
 }
 
 // EffectiveList is the list of a directive that may repeat (fastcgi_param, access_log, ...): the

@@ -2,7 +2,11 @@
 // values that are in effect in each of them.
 package nginx
 
-import "fpmlint/lint/source"
+import (
+	"strings"
+
+	"fpmlint/lint/source"
+)
 
 // Arg is one argument of a directive.
 type Arg struct {
@@ -74,4 +78,12 @@ func (s *Statement) Values() []string {
 		out[i] = a.Value
 	}
 	return out
+}
+
+// text is the arguments with spaces between them.
+func (s *Statement) text() string {
+	if len(s.Args) == 1 {
+		return s.Args[0].Value
+	}
+	return strings.Join(s.Values(), " ")
 }

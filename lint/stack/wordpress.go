@@ -18,6 +18,11 @@ func (s *Stack) WPConfig(server *nginx.Scope) *source.File {
 
 func (s *Stack) findWordPress() {
 	s.wpConfigs = map[*nginx.Scope]*source.File{}
+	type placeIn struct {
+		root *source.Root
+		dir  string
+	}
+	known := map[placeIn]bool{}
 	for _, h := range s.Handoffs {
 		server := h.Scope.Server()
 		if server == nil || s.wpConfigs[server] != nil {
@@ -28,10 +33,19 @@ func (s *Stack) findWordPress() {
 			continue
 		}
 		root := h.Config.Root
-		if !root.Exists(dir) && !root.Exists(path.Dir(path.Clean(dir))) {
+		dir = path.Clean(dir)
+		above := path.Dir(dir)
+		// The roots of thousands of sites stand below one directory, which a repository lacks.
+		place := placeIn{root, path.Dir(above)}
+		there, have := known[place]
+		if !have {
+			there = root.Exists(place.dir)
+			known[place] = there
+		}
+		if !there || !root.Exists(dir) && !root.Exists(above) {
 			continue
 		}
-		for _, p := range []string{path.Join(dir, "wp-config.php"), path.Join(path.Dir(path.Clean(dir)), "wp-config.php")} {
+		for _, p := range []string{path.Join(dir, "wp-config.php"), path.Join(above, "wp-config.php")} {
 			if f, err := root.Read(p); err == nil {
 				s.wpConfigs[server] = f
 				break

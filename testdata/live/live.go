@@ -67,6 +67,9 @@ func Prepare(t *testing.T, archive string) *Server {
 			t.Fatal(err)
 		}
 	}
+	if err := errors.Join(os.Mkdir(s.Path("begun"), 0o755), os.Chmod(s.Path("begun"), 0o1777)); err != nil {
+		t.Fatal(err)
+	}
 	s.client = &http.Client{
 		Timeout: 20 * time.Second,
 		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -229,6 +232,26 @@ func (s *Server) do(method, host, path string) (int, string, error) {
 	return resp.StatusCode, string(body), err
 }
 
+// Begun is the number of requests for wait.php that a worker has begun so far.
+func (s *Server) Begun() int {
+	entries, err := os.ReadDir(s.Path("begun"))
+	if err != nil {
+		s.t.Error(err)
+	}
+	return len(entries)
+}
+
+// AwaitBegun returns once that many have begun.
+func (s *Server) AwaitBegun(n int) {
+	for range 1000 {
+		if s.Begun() >= n {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.t.Errorf("%d requests have not begun after 10 seconds", n)
+}
+
 // Load asks for a path steadily until the returned function is called, which says how many answers
 // were not 200, and how many requests there were.
 func (s *Server) Load(host, path string) (stop func() (lost, asked int)) {
@@ -386,5 +409,5 @@ const Scripts = `-- www/index.php --
 -- www/slow.php --
 <?php sleep(2); echo "ok";
 -- www/wait.php --
-<?php usleep(1000 * (int) $_SERVER["QUERY_STRING"]); echo "ok";
+<?php tempnam(dirname(__DIR__) . "/begun", ""); usleep(1000 * (int) $_SERVER["QUERY_STRING"]); echo "ok";
 `
