@@ -2,6 +2,7 @@ package rules
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"fpmlint/lint/nginx"
@@ -14,13 +15,12 @@ func hasParam(list []*nginx.Statement, name string) bool { return lastParam(list
 // lastParam is the line that counts where a parameter is set more than once: nginx sends all of
 // them, and PHP keeps the last.
 func lastParam(list []*nginx.Statement, name string) *nginx.Statement {
-	var last *nginx.Statement
-	for _, d := range list {
+	for _, d := range slices.Backward(list) {
 		if d.Arg(0) == name {
-			last = d
+			return d
 		}
 	}
-	return last
+	return nil
 }
 
 // addParams are the edits that bring lines of parameters into effect for a hand-off whose list

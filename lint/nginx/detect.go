@@ -27,7 +27,9 @@ const (
 // Detect tells nginx files from others by the statements at their top level. A file in which
 // a fault stands before the first telling statement is none.
 func Detect(data []byte) Kind {
-	statements, _, _ := scan(&source.File{Data: data})
+	f := &File{Source: &source.File{Data: data}}
+	f.scan()
+	statements := f.Statements
 	best := KindNone
 	for _, s := range statements {
 		kind := KindNone
@@ -63,7 +65,9 @@ func assigns(s *Statement) bool {
 
 // Upstreams are the names of the upstream blocks at a fragment's top level.
 func Upstreams(data []byte) []string {
-	statements, _, _ := scan(&source.File{Data: data})
+	f := &File{Source: &source.File{Data: data}}
+	f.scan()
+	statements := f.Statements
 	var names []string
 	for _, s := range statements {
 		if s.IsBlock() && s.Name == "upstream" && len(s.Args) == 1 {
@@ -98,12 +102,13 @@ var directiveName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 // Plausible says whether a file that somebody calls nginx's may be a list of directives for inside
 // a block, such as fastcgi_params: it has no fault, and some of its directives are nginx's own.
 func Plausible(data []byte) bool {
-	statements, _, problems := scan(&source.File{Data: data})
-	if len(problems) > 0 {
+	f := &File{Source: &source.File{Data: data}}
+	f.scan()
+	if len(f.Problems) > 0 {
 		return false
 	}
 	found := false
-	for _, s := range statements {
+	for _, s := range f.Statements {
 		if !directiveName.MatchString(s.Name) {
 			return false
 		}

@@ -14,12 +14,6 @@ import (
 	"fpmlint/lint/source"
 )
 
-// Bounds on includes. nginx has none: it runs out of file descriptors or memory.
-const (
-	maxIncludeDepth = 64
-	maxSpliced      = 5_000_000 // statements and files in all contexts together
-)
-
 // Config is one nginx instance: its main file with everything that it includes.
 type Config struct {
 	Root *source.Root
@@ -111,10 +105,7 @@ func (c *Config) build(mains []*source.File, fragment string) {
 			}
 		}
 	}
-	for _, f := range mains {
-		l.visit(f)
-		l.splice(inner, l.parsed[f].Statements, []*source.File{f}, nil)
-	}
+	l.spliceAll(inner, mains)
 	c.Main = main
 	c.Upstreams = upstreams(main)
 }
@@ -124,10 +115,6 @@ type loader struct {
 	config   *Config
 	parsed   map[*source.File]*File
 	includes map[string]include
-	spliced  int
-	visited  map[*source.File]bool
-	reported map[*Statement]bool
-	included map[*Statement]bool
 }
 
 // include is what an include's argument leads to.
@@ -140,7 +127,6 @@ type include struct {
 
 // parseAll reads the main files and everything that they lead to, breadth first.
 func (l *loader) parseAll(mains []*source.File) {
-	l.visited, l.reported, l.included = map[*source.File]bool{}, map[*Statement]bool{}, map[*Statement]bool{}
 	var fresh []*File
 	for _, f := range mains {
 		fresh = l.add(fresh, l.parse(f))
@@ -148,7 +134,9 @@ func (l *loader) parseAll(mains []*source.File) {
 	for depth := 0; len(fresh) > 0 && depth <= maxIncludeDepth; depth++ {
 		var names []string
 		for _, f := range fresh {
-			names = collectIncludes(f.Statements, names)
+			for _, s := range f.includes {
+				names = append(names, s.Args[0].Value)
+			}
 		}
 		slices.Sort(names)
 		names = slices.Compact(names)
@@ -200,17 +188,6 @@ func parallel(n int, do func(i int)) {
 		})
 	}
 	_ = g.Wait() // do returns no error
-}
-
-func collectIncludes(list []*Statement, names []string) []string {
-	for _, s := range list {
-		if s.IsBlock() {
-			names = collectIncludes(s.Block, names)
-		} else if s.Name == "include" && len(s.Args) == 1 {
-			names = append(names, s.Args[0].Value)
-		}
-	}
-	return names
 }
 
 // find resolves an include (ngx_conf_include): relative to the conf prefix; a pattern may match
@@ -276,105 +253,6 @@ func (l *loader) unread(name string, literal bool, err error) (source.Kind, stri
 		return source.Denied, err.Error()
 	}
 	return source.Unread, err.Error()
-}
-
-// visit puts a file into the list of files read, with its faults.
-func (l *loader) visit(f *source.File) {
-	if l.visited[f] {
-		return
-	}
-	l.visited[f] = true
-	p := l.parsed[f]
-	l.config.Files = append(l.config.Files, p)
-	l.config.Problems = append(l.config.Problems, p.Problems...)
-}
-
-func (l *loader) problem(s *Statement, kind source.Kind, message string) {
-	if l.reported[s] {
-		return
-	}
-	l.reported[s] = true
-	l.config.Problems = append(l.config.Problems, source.Problem{Kind: kind, Message: message, Span: s.ArgSpan(0)})
-}
-
-// splice puts statements into a scope, and those of included files in the place of the include.
-func (l *loader) splice(scope *Scope, list []*Statement, open []*source.File, via []*Statement) {
-	if l.spliced += len(list); l.spliced > maxSpliced {
-		return
-	}
-	simple := 0
-	for _, s := range list {
-		if !s.IsBlock() && s.Name != "include" {
-			simple++
-		}
-	}
-	scope.Directives = slices.Grow(scope.Directives, simple)
-	scope.ids = slices.Grow(scope.ids, simple)
-	for _, s := range list {
-		switch {
-		case s.IsBlock():
-			child := scope.below(s.Name)
-			child.Statement, child.Via = s, via
-			if !s.Lua {
-				l.splice(child, s.Block, open, nil)
-			}
-		case s.Name == "include" && len(s.Args) == 1:
-			l.include(scope, s, open, via)
-		default:
-			scope.add(s)
-		}
-	}
-}
-
-// typesFile comes with nginx, and holds a types block alone: nothing is missed where a repository
-// lacks it.
-const typesFile = "mime.types"
-
-func (l *loader) include(scope *Scope, s *Statement, open []*source.File, via []*Statement) {
-	found := l.includes[s.Args[0].Value]
-	l.record(s, found.files)
-	if found.problem != "" && (path.Base(s.Args[0].Value) != typesFile || l.config.Root.Live()) {
-		scope.Unread = append(scope.Unread, s)
-		l.problem(s, found.kind, found.problem)
-	}
-	through := append(slices.Clip(via), s)
-	for _, f := range found.files {
-		// An empty file counts too: many includes of many of them would never end.
-		if l.spliced++; l.spliced > maxSpliced {
-			l.problem(s, source.Limit, fmt.Sprintf("the includes add up to more than %d directives", maxSpliced))
-			return
-		}
-		switch {
-		case slices.Contains(open, f):
-			l.problem(s, source.Limit, fmt.Sprintf("%s includes itself: nginx runs out of open files or crashes", f.Display))
-		case len(open) >= maxIncludeDepth || l.parsed[f] == nil:
-			l.problem(s, source.Limit, fmt.Sprintf("includes are nested more than %d deep", maxIncludeDepth))
-		default:
-			l.visit(f)
-			l.splice(scope, l.parsed[f].Statements, append(slices.Clip(open), f), through)
-		}
-	}
-}
-
-// record keeps what an include leads to.
-func (l *loader) record(s *Statement, files []*source.File) {
-	if l.included[s] {
-		return
-	}
-	l.included[s] = true
-	i := Include{Statement: s, Files: files}
-	// A pattern such as name[.]conf makes one include optional; one that begins with * lists a directory.
-	if pattern := s.Args[0].Value; len(files) == 0 && strings.HasPrefix(path.Base(pattern), "*") {
-		if !path.IsAbs(pattern) {
-			pattern = path.Join(l.config.Prefix, pattern)
-		}
-		for _, f := range l.config.Root.Beside(pattern) {
-			if kind := Detect(f.Data); kind != KindNone && kind != KindEntry {
-				i.Beside = append(i.Beside, f)
-			}
-		}
-	}
-	l.config.Includes = append(l.config.Includes, i)
 }
 
 // User is the user directive: without a group it is the group of the user's name

@@ -15,14 +15,16 @@ type File struct {
 	// Marks are the comments that begin with fpmlint:.
 	Marks []source.Span
 
-	pairing sync.Once
-	differs string
+	includes []*Statement
+	size     int // number of statements on all levels
+	pairing  sync.Once
+	differs  string
 }
 
 // Parse reads a file by nginx's grammar. It never fails: what is wrong is in Problems.
 func Parse(f *source.File) *File {
 	out := &File{Source: f}
-	out.Statements, out.Marks, out.Problems = scan(f)
+	out.scan()
 	found, structural := check(out.Statements)
 	if structural {
 		out.Problems = nil // a brace too many or too few: what follows from it says nothing new

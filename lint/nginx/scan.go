@@ -25,9 +25,8 @@ type scanner struct {
 	pos  int
 
 	*arena
-	first    int // where the arguments of the statement that is being read begin
-	marks    []source.Span
-	problems []source.Problem
+	file  *File
+	first int // where the arguments of the statement that is being read begin
 }
 
 // arena is memory for statements and their arguments. It goes from file to file, so that ten thousand
@@ -57,8 +56,8 @@ const (
 )
 
 // scan reads a whole file. On a fault it keeps what stands before it.
-func scan(f *source.File) (statements []*Statement, marks []source.Span, problems []source.Problem) {
-	s := &scanner{src: f, text: f.Text(), arena: arenas.Get().(*arena)}
+func (f *File) scan() {
+	s := &scanner{src: f.Source, text: f.Source.Text(), file: f, arena: arenas.Get().(*arena)}
 	defer arenas.Put(s.arena)
 	type level struct {
 		block *Statement
@@ -77,7 +76,11 @@ func scan(f *source.File) (statements []*Statement, marks []source.Span, problem
 			}
 			d := s.statement(words, at)
 			top.list = append(top.list, d)
+			f.size++
 			if t == semicolon {
+				if d.Name == "include" && len(d.Args) == 1 {
+					f.includes = append(f.includes, d)
+				}
 				break
 			}
 			d.Open = int32(at)
@@ -129,12 +132,12 @@ func scan(f *source.File) (statements []*Statement, marks []source.Span, problem
 		stack[i].block.Block = stack[i].list
 		stack[i].block.End = int32(min(s.pos, len(s.text)))
 	}
-	return stack[0].list, s.marks, s.problems
+	f.Statements = stack[0].list
 }
 
 func (s *scanner) problem(kind source.Kind, start, end int, format string, args ...any) {
 	end = min(max(end, start), len(s.text))
-	s.problems = append(s.problems, source.Problem{
+	s.file.Problems = append(s.file.Problems, source.Problem{
 		Kind: kind, Message: fmt.Sprintf(format, args...), Span: s.src.Span(min(start, len(s.text)), end),
 	})
 }
@@ -144,7 +147,7 @@ func (s *scanner) fail(start, end int, format string, args ...any) {
 }
 
 func (s *scanner) relate(start, end int32, message string) {
-	p := &s.problems[len(s.problems)-1]
+	p := &s.file.Problems[len(s.file.Problems)-1]
 	p.Related = append(p.Related, source.Related{Span: s.src.Span(int(start), int(end)), Message: message})
 }
 
@@ -201,7 +204,7 @@ func (s *scanner) words() (words []Arg, t terminator, at int) {
 			from := s.pos
 			s.comment()
 			if text := s.text[from:s.pos]; strings.HasPrefix(strings.TrimLeft(text, "# \t"), "fpmlint:") {
-				s.marks = append(s.marks, s.src.Span(from, from+len(strings.TrimRight(text, "\r"))))
+				s.file.Marks = append(s.file.Marks, s.src.Span(from, from+len(strings.TrimRight(text, "\r"))))
 			}
 			continue
 		case '"', '\'':

@@ -137,7 +137,7 @@ func BenchmarkParse(b *testing.B) {
 		b.SetBytes(int64(len(text)))
 		b.ReportAllocs()
 		for b.Loop() {
-			scan(source.NewFile("/f", text))
+			(&File{Source: source.NewFile("/f", text)}).scan()
 		}
 	})
 	b.Run("scan and gonginx", func(b *testing.B) {

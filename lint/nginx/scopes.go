@@ -54,6 +54,23 @@ func (c *Config) Scopes(yield func(*Scope) bool) {
 	}
 }
 
+// Servers yields the server blocks of http, stream and mail, in textual order.
+func (c *Config) Servers(yield func(*Scope) bool) {
+	servers := func(in *Scope) bool {
+		for _, s := range in.Children {
+			if s.Kind == "server" && !yield(s) {
+				return false
+			}
+		}
+		return true
+	}
+	for _, in := range c.Main.Children {
+		if !servers(in) {
+			return
+		}
+	}
+}
+
 // Having yields the scopes that have a directive of one of the names on their own level, in textual
 // order.
 func (c *Config) Having(names ...string) func(yield func(*Scope) bool) {

@@ -39,10 +39,7 @@ func nginxListens(configs []*nginx.Config) []*Listen {
 				out = append(out, l)
 			}
 		}
-		for scope := range c.Scopes {
-			if scope.Kind != "server" || scope.Parent == nil || scope.Parent.Kind == "upstream" {
-				continue
-			}
+		for scope := range c.Servers {
 			http := scope.Parent.Kind == "http"
 			all := scope.FindAll("listen")
 			if len(all) == 0 && http && scope.Statement != nil && len(scope.Unread) == 0 {
