@@ -38,8 +38,11 @@ func Detect(data []byte) bool {
 		}
 		return true
 	})
+	if !found && !(daemon && listen) || problems > entries || 2*foreign > entries {
+		return false
+	}
 	_, template := TemplateMark(source.NewFile("", data))
-	return (found || daemon && listen) && problems <= entries && 2*foreign <= entries && !template
+	return !template
 }
 
 // telling says whether only FPM's files have such an entry.

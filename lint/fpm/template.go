@@ -25,7 +25,7 @@ func TemplateMark(f *source.File) (mark source.Span, ok bool) {
 		return source.Span{}, false
 	}
 	at := 0
-	for line := range strings.Lines(string(f.Data)) {
+	for line := range strings.Lines(f.Text()) {
 		if start, end, ok := markIn(line); ok {
 			return f.Span(at+start, at+end), true
 		}
@@ -46,11 +46,15 @@ func markIn(line string) (start, end int, ok bool) {
 	if strings.HasPrefix(key, "access.format") || strings.ContainsAny(line, `"'`) {
 		return 0, 0, false
 	}
-	if m := hole.FindStringSubmatchIndex(line); m != nil {
-		return m[2], m[3], true
+	if strings.IndexByte(line, '{') >= 0 {
+		if m := hole.FindStringSubmatchIndex(line); m != nil {
+			return m[2], m[3], true
+		}
 	}
-	if m := environment.FindStringIndex(line); m != nil && !strings.HasPrefix(key, "env[") {
-		return m[0], m[1], true
+	if strings.IndexByte(line, '$') >= 0 && !strings.HasPrefix(key, "env[") {
+		if m := environment.FindStringIndex(line); m != nil {
+			return m[0], m[1], true
+		}
 	}
 	return 0, 0, false
 }

@@ -37,7 +37,7 @@ func TemplateMark(f *source.File) (mark source.Span, ok bool) {
 	if bytes.IndexByte(f.Data, 0) >= 0 {
 		return source.Span{}, false // a binary file
 	}
-	t := templateScan{text: string(f.Data), file: f, named: source.TemplateName(f.Path)}
+	t := templateScan{text: f.Text(), file: f, named: source.TemplateName(f.Path)}
 	t.marks = source.TemplateMarks(t.text)
 	if t.run(); t.end == 0 {
 		return source.Span{}, false
@@ -181,7 +181,7 @@ func (t *templateScan) word(start, end int, quoted bool) {
 	if quoted && slices.Contains(literal, t.directive) {
 		return
 	}
-	if m := hole.FindString(word); m != "" && !quoted && t.directive != word && strings.ContainsRune(word, '<') {
+	if !quoted && t.directive != word && strings.IndexByte(word, '<') >= 0 && hole.MatchString(word) {
 		t.found(start, end)
 		return
 	}

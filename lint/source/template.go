@@ -18,12 +18,7 @@ const maxMark = 256
 
 // TemplateMarks are the places of all marks of templates in a text, comments and all.
 func TemplateMarks(text string) (found [][2]int) {
-	for at := 0; ; at++ {
-		i := strings.IndexAny(text[at:], "{<@_!%#")
-		if i < 0 {
-			return found
-		}
-		at += i
+	for at := 0; at < len(text); at++ {
 		if !mayBegin(text[at:]) {
 			continue
 		}
@@ -33,10 +28,16 @@ func TemplateMarks(text string) (found [][2]int) {
 			at += len(m) - 1
 		}
 	}
+	return found
 }
 
 // mayBegin spares most places the regular expression.
 func mayBegin(text string) bool {
+	switch text[0] {
+	case '{', '<', '_', '#', '@', '!', '%':
+	default:
+		return false
+	}
 	if len(text) < 3 {
 		return false
 	}

@@ -9,8 +9,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"fpmlint/lint/fpm"
 	"fpmlint/lint/nginx"
@@ -38,8 +41,8 @@ type candidates struct {
 // search tells the files below a directory of a root apart by content.
 func search(root *source.Root, dir string) (candidates, error) {
 	c := candidates{fragments: map[nginx.Kind][]string{}}
+	var paths []string
 	n := 0
-	seen := map[string]bool{} // a file may have several names
 	var walk func(dir string) error
 	walk = func(dir string) error {
 		entries, err := root.ReadDir(dir)
@@ -63,71 +66,92 @@ func search(root *source.Root, dir string) (candidates, error) {
 			if e.Type().IsRegular() && buildName(e.Name()) {
 				c.builds = append(c.builds, p)
 			}
-			if e.Type()&fs.ModeType&^fs.ModeSymlink != 0 || !configName(e.Name()) && !composeName(e.Name()) {
-				continue
-			}
-			f, err := root.Read(p)
-			if err != nil || seen[f.Path] {
-				continue
-			}
-			seen[f.Path] = true
-			if composeName(e.Name()) {
-				c.compose = append(c.compose, f)
-				continue
-			}
-			if !c.add(root, f) && bytes.HasPrefix(f.Data, []byte("#!")) {
-				c.builds = append(c.builds, p)
+			if e.Type()&fs.ModeType&^fs.ModeSymlink == 0 && (configName(e.Name()) || composeName(e.Name())) {
+				paths = append(paths, p)
 			}
 		}
 		return nil
 	}
-	return c, walk(dir)
+	if err := walk(dir); err != nil {
+		return c, err
+	}
+	found := make([]classified, len(paths))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, p := range paths {
+		group.Go(func() error {
+			if f, err := root.Read(p); err == nil {
+				found[i] = classified{file: f}
+				if !composeName(path.Base(p)) {
+					found[i] = classify(root, f)
+				}
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()          // a file that cannot be read is none of the stack's
+	seen := map[string]bool{} // a file may have several names
+	for i, v := range found {
+		switch {
+		case v.file == nil || seen[v.file.Path]:
+			continue
+		case composeName(path.Base(paths[i])):
+			c.compose = append(c.compose, v.file)
+		case !c.add(v) && bytes.HasPrefix(v.file.Data, []byte("#!")):
+			c.builds = append(c.builds, paths[i])
+		}
+		seen[v.file.Path] = true
+	}
+	return c, nil
+}
+
+// classified is a file with what its content is.
+type classified struct {
+	file *source.File
+	fpm  bool
+	kind nginx.Kind
+	// template is the mark of a file that becomes the daemon's once it is rendered, zero in others.
+	template source.Span
+}
+
+func classify(root *source.Root, f *source.File) classified {
+	v := classified{file: f, kind: nginx.KindNone}
+	if bytes.IndexByte(f.Data, 0) >= 0 || bytes.HasPrefix(f.Data, []byte("#!")) {
+		return v // a binary file or a script, which may well write a configuration
+	}
+	if v.fpm = fpm.Detect(f.Data); v.fpm {
+		return v // told from a template already
+	}
+	v.kind = nginx.Detect(f.Data)
+	switch {
+	case root.Rendered():
+	case v.kind != nginx.KindNone || nginx.Likely(f.Data):
+		v.template, _ = nginx.TemplateMark(f)
+	case fpm.Likely(f.Data):
+		v.template, _ = fpm.TemplateMark(f)
+		v.fpm = !v.template.IsZero()
+	}
+	return v
 }
 
 // add says whether a file is one of the stack's.
-func (c *candidates) add(root *source.Root, f *source.File) bool {
-	if bytes.IndexByte(f.Data, 0) >= 0 || bytes.HasPrefix(f.Data, []byte("#!")) {
-		return false // a binary file or a script, which may well write a configuration
-	}
-	isFPM := fpm.Detect(f.Data)
-	kind := nginx.KindNone
-	if !isFPM {
-		kind = nginx.Detect(f.Data)
-	}
+func (c *candidates) add(v classified) bool {
+	p := v.file.Path
 	switch {
-	case !root.Rendered() && c.addTemplate(f, isFPM, kind):
-	case isFPM:
-		c.fpm = append(c.fpm, f.Path)
-	case kind == nginx.KindNone:
+	case !v.template.IsZero() && v.fpm:
+		c.fpmTemplates = append(c.fpmTemplates, source.NewTemplate(v.template))
+	case !v.template.IsZero():
+		c.nginxTemplates = append(c.nginxTemplates, source.NewTemplate(v.template))
+	case v.fpm:
+		c.fpm = append(c.fpm, p)
+	case v.kind == nginx.KindNone:
 		return false
-	case kind == nginx.KindEntry:
-		c.entries = append(c.entries, f.Path)
+	case v.kind == nginx.KindEntry:
+		c.entries = append(c.entries, p)
 	default:
-		c.fragments[kind] = append(c.fragments[kind], f.Path)
+		c.fragments[v.kind] = append(c.fragments[v.kind], p)
 	}
 	return true
-}
-
-// addTemplate says whether a file is a template of one of the stack's files.
-func (c *candidates) addTemplate(f *source.File, isFPM bool, kind nginx.Kind) bool {
-	if isFPM {
-		return false // told from a template already
-	}
-	if kind != nginx.KindNone || nginx.Likely(f.Data) {
-		mark, ok := nginx.TemplateMark(f)
-		if ok {
-			c.nginxTemplates = append(c.nginxTemplates, source.NewTemplate(mark))
-		}
-		return ok
-	}
-	if fpm.Likely(f.Data) {
-		mark, ok := fpm.TemplateMark(f)
-		if ok {
-			c.fpmTemplates = append(c.fpmTemplates, source.NewTemplate(mark))
-		}
-		return ok
-	}
-	return false
 }
 
 // imageTemplates is where the official nginx image looks for templates, which it renders into
@@ -153,7 +177,7 @@ func (s *Stack) addImageTemplates(root *source.Root) {
 
 // addNamed is add for a file that was given by name, and so is taken for nginx's more easily.
 func (c *candidates) addNamed(root *source.Root, f *source.File) bool {
-	if c.add(root, f) {
+	if c.add(classify(root, f)) {
 		return true
 	}
 	if !nginx.Plausible(f.Data) {
