@@ -263,7 +263,7 @@ func (l *loader) read(names []string, literal bool) include {
 // unread words why an include could not be read, on this machine as nginx does.
 func (l *loader) unread(name string, literal bool, err error) (source.Kind, string) {
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && !l.config.Root.Live():
+	case errors.Is(err, fs.ErrNotExist) && !l.config.Root.Whole():
 		return source.Unread, "there is no such file here"
 	case errors.Is(err, fs.ErrNotExist):
 		return source.Unread, fmt.Sprintf(`open() "%s" failed (2: No such file or directory)`, name)
@@ -333,7 +333,7 @@ const typesFile = "mime.types"
 func (l *loader) include(scope *Scope, s *Statement, open []*source.File, via []*Statement) {
 	found := l.includes[s.Args[0].Value]
 	l.record(s, found.files)
-	if found.problem != "" && (path.Base(s.Args[0].Value) != typesFile || l.config.Root.Live()) {
+	if found.problem != "" && (path.Base(s.Args[0].Value) != typesFile || l.config.Root.Whole()) {
 		scope.Unread = append(scope.Unread, s)
 		l.problem(s, found.kind, found.problem)
 	}

@@ -45,6 +45,7 @@ func (s *Stack) Join() {
 			}
 		}
 	}
+	s.lookAtProxied()
 	s.wpOnce = sync.Once{}
 }
 
