@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,7 +19,12 @@ import (
 // Bounds on includes. nginx has none: it runs out of file descriptors or memory.
 const (
 	maxIncludeDepth = 64
-	maxSpliced      = 5_000_000 // statements and files in all contexts together
+	maxSpliced      = 5_000_000  // statements and files in all contexts together
+	maxRepeated     = 1_000_000  // of them those in more than one place
+	repeatedBlock   = 10         // what a block counts there
+	maxAllTokens    = 10_000_000 // directives and arguments of all files together
+	maxAllBytes     = 256 << 20  // of all files together
+	maxNames        = 500_000    // different includes
 )
 
 // Config is one nginx instance: its main file with everything that it includes.
@@ -98,7 +105,7 @@ func LoadFragments(root *source.Root, paths []string) (*Config, error) {
 func (c *Config) Complete() bool { return len(c.Problems) == 0 }
 
 func (c *Config) build(mains []*source.File, fragment string) {
-	l := &loader{config: c, parsed: map[*source.File]*File{}, includes: map[string]include{}}
+	l := &loader{config: c, parsed: map[*source.File]*File{}, includes: map[string]include{}, claimed: map[*source.File]bool{}}
 	l.parseAll(mains)
 	main := &Scope{Kind: "main", Config: c}
 	inner := main
@@ -112,9 +119,19 @@ func (c *Config) build(mains []*source.File, fragment string) {
 			}
 		}
 	}
+	if l.tooMuch() {
+		l.drop(mains)
+	}
 	for _, f := range mains {
 		l.visit(f)
-		l.splice(inner, l.parsed[f].Statements, []*source.File{f}, nil)
+		l.splice(inner, l.parsed[f].Statements, []*source.File{f}, nil, false)
+	}
+	if l.full() {
+		message := fmt.Sprintf("the includes add up to more than %d directives", maxSpliced)
+		if l.repeated > maxRepeated {
+			message = fmt.Sprintf("the includes repeat more than %d directives", maxRepeated)
+		}
+		c.Problems = append(c.Problems, source.Problem{Kind: source.Limit, Span: l.last, Message: message})
 	}
 	c.Main = main
 	c.Upstreams = upstreams(main)
@@ -125,10 +142,17 @@ type loader struct {
 	config   *Config
 	parsed   map[*source.File]*File
 	includes map[string]include
-	spliced  int
-	visited  map[*source.File]bool
-	reported map[*Statement]bool
-	included map[*Statement]bool
+	// bytes and tokens are those of all files read.
+	bytes, tokens atomic.Int64
+	names         int // different includes
+	spliced       int
+	repeated      int
+	mu            sync.Mutex
+	claimed       map[*source.File]bool // those that are being parsed or were
+	visited       map[*source.File]bool
+	reported      map[*Statement]bool
+	included      map[*Statement]bool
+	last          source.Span // of the include that was followed last
 }
 
 // include is what an include's argument leads to.
@@ -144,7 +168,10 @@ func (l *loader) parseAll(mains []*source.File) {
 	l.visited, l.reported, l.included = map[*source.File]bool{}, map[*Statement]bool{}, map[*Statement]bool{}
 	var fresh []*File
 	for _, f := range mains {
-		fresh = l.add(fresh, l.parse(f))
+		if l.claim(f) {
+			l.parsed[f] = l.parse(f)
+			fresh = append(fresh, l.parsed[f])
+		}
 	}
 	for depth := 0; len(fresh) > 0 && depth <= maxIncludeDepth; depth++ {
 		var names []string
@@ -154,36 +181,59 @@ func (l *loader) parseAll(mains []*source.File) {
 		slices.Sort(names)
 		names = slices.Compact(names)
 		names = slices.DeleteFunc(names, func(n string) bool { _, ok := l.includes[n]; return ok })
+		if l.names += len(names); l.tooMuch() {
+			return
+		}
 		found := make([]include, len(names))
 		parallel(len(names), func(i int) { found[i] = l.find(names[i]) })
 		fresh = fresh[:0]
 		for i, n := range names {
 			l.includes[n] = found[i]
 			for _, p := range found[i].parsed {
-				fresh = l.add(fresh, p)
+				l.parsed[p.Source] = p
 			}
+			fresh = append(fresh, found[i].parsed...)
 			found[i].parsed = nil
 		}
 	}
 }
 
+// claim says whether a file is yet to be parsed: one may have several names.
+func (l *loader) claim(f *source.File) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	claimed := l.claimed[f]
+	l.claimed[f] = true
+	return !claimed
+}
+
 // parse reads a file, of a template nothing.
 func (l *loader) parse(f *source.File) *File {
+	l.bytes.Add(int64(len(f.Data)))
 	if !l.config.Root.Rendered() {
 		if mark, ok := TemplateMark(f); ok {
 			return &File{Source: f, Problems: []source.Problem{source.NewTemplate(mark)}}
 		}
 	}
-	return Parse(f)
+	p := Parse(f)
+	l.tokens.Add(int64(p.tokens))
+	return p
 }
 
-// add keeps a file's reading unless there is one already: a file may have several names.
-func (l *loader) add(fresh []*File, p *File) []*File {
-	if _, ok := l.parsed[p.Source]; ok {
-		return fresh
+// drop leaves nothing of files that are too large together: which of them were read is chance.
+func (l *loader) drop(mains []*source.File) {
+	l.config.Problems = append(l.config.Problems, source.Problem{
+		Kind: source.Limit, Span: mains[0].Span(0, 0),
+		Message: fmt.Sprintf("the configuration is left out: it has more than %d MiB, %d directives and arguments, or %d different includes", maxAllBytes>>20, maxAllTokens, maxNames),
+	})
+	for _, f := range mains {
+		l.parsed[f] = &File{Source: f}
 	}
-	l.parsed[p.Source] = p
-	return append(fresh, p)
+}
+
+// tooMuch says whether what is read so far is more than fpmlint keeps.
+func (l *loader) tooMuch() bool {
+	return l.bytes.Load() > maxAllBytes || l.tokens.Load() > maxAllTokens || l.names > maxNames
 }
 
 func parallel(n int, do func(i int)) {
@@ -242,12 +292,18 @@ func (l *loader) read(names []string, literal bool) include {
 	results := make([]result, len(names))
 	parallel(len(names), func(i int) {
 		r := &results[i]
-		if r.file, r.err = l.config.Root.Read(names[i]); r.err == nil && l.parsed[r.file] == nil {
+		if l.tooMuch() {
+			return
+		}
+		if r.file, r.err = l.config.Root.Read(names[i]); r.err == nil && l.claim(r.file) {
 			r.parsed = l.parse(r.file)
 		}
 	})
 	out := include{files: make([]*source.File, 0, len(names))}
 	for i, r := range results {
+		if r.file == nil && r.err == nil {
+			continue // it was too much
+		}
 		if r.err != nil {
 			out.kind, out.problem = l.unread(names[i], literal, r.err)
 			continue
@@ -299,24 +355,34 @@ func (l *loader) problem(s *Statement, kind source.Kind, message string) {
 }
 
 // splice puts statements into a scope, and those of included files in the place of the include.
-func (l *loader) splice(scope *Scope, list []*Statement, open []*source.File, via []*Statement) {
-	if l.spliced += len(list); l.spliced > maxSpliced {
-		return
-	}
-	simple := 0
+// again says that they are in another place already.
+func (l *loader) splice(scope *Scope, list []*Statement, open []*source.File, via []*Statement, again bool) {
+	simple, blocks := 0, 0
 	for _, s := range list {
-		if !s.IsBlock() && s.Name != "include" {
+		switch {
+		case s.IsBlock():
+			blocks++
+		case s.Name != "include":
 			simple++
 		}
+	}
+	l.spliced += len(list)
+	if again {
+		l.repeated += len(list) + blocks*(repeatedBlock-1)
+	}
+	if l.full() {
+		return
 	}
 	scope.Directives = slices.Grow(scope.Directives, simple)
 	for _, s := range list {
 		switch {
+		case l.full():
+			return
 		case s.IsBlock():
 			child := &Scope{Kind: s.Name, Parent: scope, Statement: s, Via: via, Config: l.config}
 			scope.Children = append(scope.Children, child)
 			if !s.Lua {
-				l.splice(child, s.Block, open, nil)
+				l.splice(child, s.Block, open, nil, again)
 			}
 		case s.Name == "include" && len(s.Args) == 1:
 			l.include(scope, s, open, via)
@@ -326,12 +392,16 @@ func (l *loader) splice(scope *Scope, list []*Statement, open []*source.File, vi
 	}
 }
 
+// full says whether no more statements are taken.
+func (l *loader) full() bool { return l.spliced > maxSpliced || l.repeated > maxRepeated }
+
 // typesFile comes with nginx, and holds a types block alone: nothing is missed where a repository
 // lacks it.
 const typesFile = "mime.types"
 
 func (l *loader) include(scope *Scope, s *Statement, open []*source.File, via []*Statement) {
 	found := l.includes[s.Args[0].Value]
+	l.last = s.ArgSpan(0)
 	l.record(s, found.files)
 	if found.problem != "" && (path.Base(s.Args[0].Value) != typesFile || l.config.Root.Whole()) {
 		scope.Unread = append(scope.Unread, s)
@@ -340,8 +410,7 @@ func (l *loader) include(scope *Scope, s *Statement, open []*source.File, via []
 	through := append(slices.Clip(via), s)
 	for _, f := range found.files {
 		// An empty file counts too: many includes of many of them would never end.
-		if l.spliced++; l.spliced > maxSpliced {
-			l.problem(s, source.Limit, fmt.Sprintf("the includes add up to more than %d directives", maxSpliced))
+		if l.spliced++; l.full() {
 			return
 		}
 		switch {
@@ -350,8 +419,9 @@ func (l *loader) include(scope *Scope, s *Statement, open []*source.File, via []
 		case len(open) >= maxIncludeDepth || l.parsed[f] == nil:
 			l.problem(s, source.Limit, fmt.Sprintf("includes are nested more than %d deep", maxIncludeDepth))
 		default:
+			again := l.visited[f]
 			l.visit(f)
-			l.splice(scope, l.parsed[f].Statements, append(slices.Clip(open), f), through)
+			l.splice(scope, l.parsed[f].Statements, append(slices.Clip(open), f), through, again)
 		}
 	}
 }

@@ -15,6 +15,7 @@ type File struct {
 	// Marks are the comments that begin with fpmlint:.
 	Marks []source.Span
 
+	tokens  int
 	pairing sync.Once
 	differs string
 }
@@ -22,7 +23,9 @@ type File struct {
 // Parse reads a file by nginx's grammar. It never fails: what is wrong is in Problems.
 func Parse(f *source.File) *File {
 	out := &File{Source: f}
-	out.Statements, out.Marks, out.Problems = scan(f)
+	s := newScanner(f)
+	out.Statements = s.scan()
+	out.Marks, out.Problems, out.tokens = s.marks, s.problems, s.tokens
 	found, structural := check(out.Statements)
 	if structural {
 		out.Problems = nil // a brace too many or too few: what follows from it says nothing new

@@ -16,6 +16,9 @@ const (
 // maxDepth bounds nested blocks. nginx itself crashes on some 100,000.
 const maxDepth = 1000
 
+// maxTokens bounds a file's tokens. Each takes many times the memory of its bytes.
+const maxTokens = 4_000_000
+
 // scanner follows ngx_conf_read_token byte by byte: tokens end at white space, ';' and '{';
 // quotes, '#' and '}' mean something at a token's beginning only.
 type scanner struct {
@@ -25,6 +28,7 @@ type scanner struct {
 
 	args     []Arg       // chunk from which statements take their arguments
 	pool     []Statement // chunk from which statements are taken
+	tokens   int         // of the statements read
 	marks    []source.Span
 	problems []source.Problem
 }
@@ -42,7 +46,14 @@ const (
 
 // scan reads a whole file. On a fault it keeps what stands before it.
 func scan(f *source.File) (statements []*Statement, marks []source.Span, problems []source.Problem) {
-	s := &scanner{src: f, text: string(f.Data)}
+	s := newScanner(f)
+	statements = s.scan()
+	return statements, s.marks, s.problems
+}
+
+func newScanner(f *source.File) *scanner { return &scanner{src: f, text: string(f.Data)} }
+
+func (s *scanner) scan() []*Statement {
 	type level struct {
 		block *Statement
 		list  []*Statement
@@ -112,7 +123,7 @@ func scan(f *source.File) (statements []*Statement, marks []source.Span, problem
 		stack[i].block.Block = stack[i].list
 		stack[i].block.End = int32(min(s.pos, len(s.text)))
 	}
-	return stack[0].list, s.marks, s.problems
+	return stack[0].list
 }
 
 func (s *scanner) problem(kind source.Kind, start, end int, format string, args ...any) {
@@ -132,6 +143,7 @@ func (s *scanner) relate(start, end int32, message string) {
 }
 
 func (s *scanner) statement(words []Arg, at int) *Statement {
+	s.tokens += len(words)
 	if len(s.pool) == 0 {
 		s.pool = make([]Statement, min(64, 1+len(s.text)/32))
 	}
@@ -155,6 +167,10 @@ func (s *scanner) words() (words []Arg, t terminator, at int) {
 			s.pos++
 		}
 		words = s.args[first:]
+		if s.tokens+len(words) > maxTokens {
+			s.problem(source.Limit, s.pos, s.pos, "more than %d directives and arguments in one file", maxTokens)
+			return words, failed, s.pos
+		}
 		if s.pos >= len(s.text) {
 			return words, end, len(s.text)
 		}

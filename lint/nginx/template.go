@@ -181,7 +181,7 @@ func (t *templateScan) word(start, end int, quoted bool) {
 	if quoted && slices.Contains(literal, t.directive) {
 		return
 	}
-	if m := hole.FindString(word); m != "" && !quoted && t.directive != word && strings.ContainsRune(word, '<') {
+	if !quoted && t.directive != word && strings.Contains(word, "<") && hole.MatchString(word) {
 		t.found(start, end)
 		return
 	}
