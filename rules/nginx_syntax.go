@@ -31,7 +31,7 @@ func checkNginxSyntax(p *lint.Pass) {
 			if problem.Kind == source.Template {
 				continue
 			}
-			if problem.Kind == source.Denied || problem.Kind == source.Unread && !c.Root.Live() {
+			if problem.Kind == source.Denied || problem.Kind == source.Unread && !c.Root.Whole() {
 				// The snapshot may lack what the server has, and nginx reads as root.
 				p.Skip("%s: include %s was not read: %s", place(problem.Span), problem.Span.Text(), problem.Message)
 				continue

@@ -91,7 +91,7 @@ func reachesAny(patterns *matchers, h *stack.Handoff) bool {
 	if script == nil || !requestsFile(script.Arg(1)) && !captures.MatchString(script.Arg(1)) {
 		return false
 	}
-	for s := location; s != nil; s = s.Parent {
+	for s := location; s != nil && s.Kind != "http"; s = s.Parent { // http has no if, and many servers
 		if d := s.Find("try_files"); d != nil && s == location && requestsFile(d.Arg(0)) {
 			return false
 		}

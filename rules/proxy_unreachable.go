@@ -34,9 +34,9 @@ func checkProxyUnreachable(p *lint.Pass) {
 				p.Skip("who listens on nginx's host is not known: the root has no proc/net/tcp")
 			case !running:
 				p.Skip("nginx does not run: what it passes to need not either")
-			case b.Address.IsUnix() && !p.Stack.Live:
-				p.Skip("a snapshot does not show which unix sockets are there")
-			case nobody(h, b, listening):
+			case b.Address.IsUnix() && socketAt(p.Stack, h, b.Address.Path) == host.KindUnknown:
+				p.Skip("which unix sockets are there is not known: the root is no snapshot of a running machine")
+			case nobody(p.Stack, h, b, listening):
 				reportUnreachable(p, h, b, listening)
 			}
 		}
@@ -59,11 +59,25 @@ func nginxRuns(st *stack.Stack, listening host.Listening) bool {
 
 // nobody says that a connection is refused. A socket's file is enough to doubt it: the listener
 // may be in another network namespace, whose sockets proc/net does not show.
-func nobody(h *stack.Handoff, b *stack.Backend, listening host.Listening) bool {
+func nobody(st *stack.Stack, h *stack.Handoff, b *stack.Backend, listening host.Listening) bool {
 	if b.Address.IsUnix() {
-		return !h.Config.Root.Exists(b.Address.Path)
+		return socketAt(st, h, b.Address.Path) == host.KindMissing
 	}
 	return !listening.At(b.Address)
+}
+
+// socketAt is the kind of what stands where a socket should be, on this machine or on the one that
+// a snapshot was taken of.
+func socketAt(st *stack.Stack, h *stack.Handoff, path string) string {
+	switch e := st.NginxHost.Evidence; {
+	case st.Live && !h.Config.Root.Exists(path):
+		return host.KindMissing
+	case st.Live:
+		return host.KindSocket
+	case e != nil && e.Paths[path].Kind != "":
+		return e.Paths[path].Kind
+	}
+	return host.KindUnknown
 }
 
 func reportUnreachable(p *lint.Pass, h *stack.Handoff, b *stack.Backend, listening host.Listening) {
@@ -71,7 +85,7 @@ func reportUnreachable(p *lint.Pass, h *stack.Handoff, b *stack.Backend, listeni
 		"start the server that should listen there, or pass to where it does")
 	if b.Upstream != nil {
 		for _, other := range h.Backends {
-			if other.Upstream == b.Upstream && !other.Server.Down && other.Err == nil && !unreachable(h, other, listening) {
+			if other.Upstream == b.Upstream && !other.Server.Down && other.Err == nil && !unreachable(p.Stack, h, other, listening) {
 				f.Severity = lint.Warning
 				f.Message = fmt.Sprintf("nobody listens on %s, a server of upstream %s; its other servers answer", b.Address, b.Upstream.Name)
 				break
@@ -82,6 +96,6 @@ func reportUnreachable(p *lint.Pass, h *stack.Handoff, b *stack.Backend, listeni
 }
 
 // unreachable is nobody for any address: one of another host may answer.
-func unreachable(h *stack.Handoff, b *stack.Backend, listening host.Listening) bool {
-	return len(b.Listens) == 0 && (b.Address.IsUnix() || b.Address.IsLoopback()) && nobody(h, b, listening)
+func unreachable(st *stack.Stack, h *stack.Handoff, b *stack.Backend, listening host.Listening) bool {
+	return len(b.Listens) == 0 && (b.Address.IsUnix() || b.Address.IsLoopback()) && nobody(st, h, b, listening)
 }

@@ -69,6 +69,11 @@ func runSnapshot(c *cli.Context) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
+	for _, l := range m.LeftOut {
+		if l.Reason == snapshot.NotAllowed {
+			fmt.Fprintf(c.App.ErrWriter, "fpmlint: %s: %s: it cannot be judged\n", printable(l.File), l.Reason) //nolint:errcheck // nowhere to report it
+		}
+	}
 	return nil
 }
 

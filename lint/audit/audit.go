@@ -33,9 +33,10 @@ type Report struct {
 
 // Host is one machine.
 type Host struct {
-	Name    string  `json:"name"`
-	Group   string  `json:"group"`
-	Status  string  `json:"status"`
+	Name   string `json:"name"`
+	Group  string `json:"group"`
+	Status string `json:"status"`
+	// Reason is why the host failed, or what of an audited one was not read.
 	Reason  string  `json:"reason,omitempty"`
 	Summary Summary `json:"summary"`
 }

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"fpmlint/lint"
@@ -106,9 +108,9 @@ func (in Input) try(ctx context.Context, rules []lint.Rule) ([]result, error) {
 		if err := json.Unmarshal(f.Data, &m); err != nil {
 			return nil, fmt.Errorf("its manifest: %w", err)
 		}
-		if m.Host != "" {
-			host = m.Host
-		}
+		host = cmp.Or(m.Host, host)
+	} else if root, err = masked(ctx, root, rules); err != nil {
+		return nil, err
 	}
 	s, err := stack.LoadRoot(root, host, stack.Options{})
 	if err != nil {
@@ -118,11 +120,49 @@ func (in Input) try(ctx context.Context, rules []lint.Rule) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := result{host: host, status: OK, settings: settings(s)}
+	out := result{host: host, status: OK, reason: unread(s), settings: settings(s)}
 	for i := range r.Findings {
 		out.findings = append(out.findings, finding(&r.Findings[i]))
 	}
 	return []result{out}, nil
+}
+
+// unread says which parts of a host's configuration could not be judged; "" where none.
+func unread(s *stack.Stack) string {
+	var problems []source.Problem
+	for _, c := range s.Nginx {
+		for _, p := range c.Problems {
+			if p.Kind != source.Unread || !c.Root.Whole() { // else it is a finding
+				problems = append(problems, p)
+			}
+		}
+	}
+	for _, m := range s.Masters {
+		problems = append(problems, m.Problems...)
+	}
+	problems = slices.DeleteFunc(problems, func(p source.Problem) bool {
+		return p.Kind != source.Unread && p.Kind != source.Denied && p.Kind != source.Template
+	})
+	if len(problems) == 0 {
+		return ""
+	}
+	first := problems[0]
+	return printable(fmt.Sprintf("not all of it was read: %s:%d: %s (and %d more)", first.Span.File.Path, first.Span.Position().Line, first.Message, len(problems)-1))
+}
+
+// masked is a root as its snapshot would show it. A report of many hosts goes round: what it quotes
+// must not hold their secrets.
+func masked(ctx context.Context, root *source.Root, rules []lint.Rule) (*source.Root, error) {
+	rec := root.Record()
+	s, err := stack.LoadRoot(root, root.Name, stack.Options{})
+	if err != nil {
+		return nil, err
+	}
+	// What the rules ask for belongs to it.
+	if _, err := lint.Run(ctx, []*stack.Stack{s}, rules); err != nil {
+		return nil, err
+	}
+	return snapshot.Root(s, rec)
 }
 
 func (in Input) root() (*source.Root, error) {
@@ -181,7 +221,7 @@ func (in Input) report() ([]result, error) {
 	case d.Version != 1:
 		return nil, fmt.Errorf("version %d is not 1", d.Version)
 	case d.Status == Unreachable || d.Status == Failed:
-		r.status, r.reason = d.Status, printable(d.Reason)
+		r.status, r.reason = d.Status, printable(snapshot.Text(d.Reason))
 		return []result{r}, nil
 	case d.Stacks == nil || d.Findings == nil:
 		return nil, errors.New("no report of fpmlint lint --format json")
@@ -190,12 +230,26 @@ func (in Input) report() ([]result, error) {
 		if _, known := ranks[f.Severity]; !known {
 			return nil, fmt.Errorf("unknown severity %q", f.Severity)
 		}
-		f.Hosts = nil
-		// A root's files are called by their paths on the host, as in snapshots.
-		if rest, ok := strings.CutPrefix(f.File, strings.TrimSuffix(f.Stack, "/")+"/"); ok && f.Stack != "" {
-			f.File = "/" + rest
-		}
+		f.File, f.Message, f.Help = onHost(f.File, f.Stack), quoted(f.Message, f.Stack), quoted(f.Help, f.Stack)
+		f.Hosts, f.Frame, f.Diff = nil, nil, "" // a report of lint has none
 		r.findings = append(r.findings, f.Finding)
 	}
 	return []result{r}, nil
+}
+
+// onHost is a path of a root as it is called on the host, as in snapshots.
+func onHost(name, root string) string {
+	if rest, ok := strings.CutPrefix(name, strings.TrimSuffix(root, "/")+"/"); ok && root != "" {
+		return "/" + rest
+	}
+	return name
+}
+
+// quoted is a sentence of lint as a snapshot would have it: with the host's paths, and without secrets.
+func quoted(text, root string) string {
+	words := strings.SplitAfter(text, " ")
+	for i := range words {
+		words[i] = onHost(words[i], root)
+	}
+	return snapshot.Text(strings.Join(words, ""))
 }

@@ -244,10 +244,10 @@ func (l *loader) include(e *Entry, depth int) {
 	case errors.Is(err, fs.ErrPermission):
 		l.problem(source.Denied, e.ValueSpan, "include = %s: %v", e.Value, err)
 		return
-	case err != nil && l.master.Root.Live():
+	case err != nil && l.master.Root.Whole():
 		l.problem(source.Invalid, e.ValueSpan, "Unable to globalize '%s' (ret=2) from %s at line %d.", pattern, e.ValueSpan.File.Path, e.ValueSpan.Position().Line)
 		return
-	case err != nil || len(names) == 0 && !l.master.Root.Live():
+	case err != nil || len(names) == 0 && !l.master.Root.Whole():
 		// The snapshot may lack what the server has.
 		l.problem(source.Unread, e.ValueSpan, "include = %s matches nothing here", e.Value)
 		return

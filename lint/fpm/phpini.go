@@ -91,7 +91,7 @@ func (m *Master) phpIni() *phpIni {
 		case m.ini.missing != "" || found:
 		case m.IniFile == "":
 			m.ini.missing = "the place of php.ini is unknown"
-		case !m.Root.Live() && !m.HasBinaries:
+		case !m.Root.Whole() && !m.HasBinaries:
 			m.ini.missing = m.IniFile + " is not here"
 		}
 	})
@@ -120,7 +120,7 @@ func (m *Master) iniFiles() []string {
 // unlinked are the files of Debian's mods-available in a tree of configuration that brings them
 // without conf.d: the packages make the links when they are installed.
 func (m *Master) unlinked() []string {
-	if m.Family != "debian" || m.HasBinaries || m.Root.Live() || m.Root.Exists(m.IniDir) {
+	if m.Family != "debian" || m.HasBinaries || m.Root.Whole() || m.Root.Exists(m.IniDir) {
 		return nil
 	}
 	names, _ := m.Root.Glob(path.Join(path.Dir(path.Dir(m.IniDir)), "mods-available/*.ini")) // no directory: none

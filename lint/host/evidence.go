@@ -10,9 +10,6 @@ import (
 	"fpmlint/lint/source"
 )
 
-// EvidenceFile is where a snapshot keeps the evidence of the machine that it was taken from.
-const EvidenceFile = "/fpmlint/evidence.json"
-
 // Evidence is what a running machine shows beyond its files. It is only read, never provoked:
 // nothing is connected to, started or written. A snapshot carries it as JSON.
 type Evidence struct {
@@ -168,7 +165,7 @@ func (e *Evidence) workers() []Worker {
 // readEvidence takes the evidence that a snapshot carries; nil where there is none.
 func readEvidence(root *source.Root) (*Evidence, error) {
 	const maxEvidence = 8 << 20
-	file, err := root.Read(EvidenceFile)
+	file, err := root.Read(source.EvidenceFile)
 	if err != nil {
 		return nil, nil //nolint:nilerr // most roots carry none
 	}

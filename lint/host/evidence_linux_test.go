@@ -132,7 +132,7 @@ func TestEvidenceRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := Read(source.Memory("snapshot", map[string]string{EvidenceFile: string(data), "/proc/meminfo": "MemTotal: 8388608 kB\n"}), Options{})
+	f := Read(source.Memory("snapshot", map[string]string{source.EvidenceFile: string(data), "/proc/meminfo": "MemTotal: 8388608 kB\n"}), Options{})
 	if f.EvidenceErr != nil {
 		t.Fatal(f.EvidenceErr)
 	}
@@ -151,7 +151,7 @@ func FuzzEvidence(f *testing.F) {
 	f.Add(`{"version":1,"sockets":[{"address":"[::]:1"},{"path":"/x"}],"processes":[{"program":"php-fpm","memory":-1}],"paths":{"":{}}}`)
 	f.Add(`{"version":2}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		facts := Read(source.Memory("fuzz", map[string]string{EvidenceFile: text}), Options{})
+		facts := Read(source.Memory("fuzz", map[string]string{source.EvidenceFile: text}), Options{})
 		if (facts.Evidence == nil) == (facts.EvidenceErr == nil) {
 			t.Fatalf("%v, %v", facts.Evidence, facts.EvidenceErr)
 		}

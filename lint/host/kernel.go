@@ -26,10 +26,10 @@ func (f *Facts) readKernel(root *source.Root) {
 		return
 	}
 	if e := f.Evidence; e != nil && e.PageSize > 0 && e.PageSize <= 1<<20 {
-		f.PageSize = Fact[int]{e.PageSize, true, EvidenceFile}
+		f.PageSize = Fact[int]{e.PageSize, true, source.EvidenceFile}
 	}
 	if e := f.Evidence; e != nil && e.CPUs > 0 && e.CPUs <= maxCPUs {
-		f.CPUs = Fact[int]{e.CPUs, true, EvidenceFile}
+		f.CPUs = Fact[int]{e.CPUs, true, source.EvidenceFile}
 		return
 	}
 	const online = "/sys/devices/system/cpu/online"

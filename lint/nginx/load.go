@@ -8,10 +8,19 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"fpmlint/lint/source"
+)
+
+// Bounds on what is read. nginx has none: it runs out of memory.
+const (
+	maxAllTokens = 10_000_000 // directives and arguments of all files together
+	maxAllBytes  = 256 << 20  // of all files together
+	maxNames     = 500_000    // different includes
 )
 
 // Config is one nginx instance: its main file with everything that it includes.
@@ -93,7 +102,7 @@ func LoadFragments(root *source.Root, paths []string) (*Config, error) {
 func (c *Config) Complete() bool { return len(c.Problems) == 0 }
 
 func (c *Config) build(mains []*source.File, fragment string) {
-	l := &loader{config: c, parsed: map[*source.File]*File{}, includes: map[string]include{}}
+	l := &loader{config: c, parsed: map[*source.File]*File{}, includes: map[string]include{}, claimed: map[*source.File]bool{}}
 	l.parseAll(mains)
 	main := &Scope{Kind: "main", Config: c}
 	inner := main
@@ -105,6 +114,9 @@ func (c *Config) build(mains []*source.File, fragment string) {
 			}
 		}
 	}
+	if l.tooMuch() {
+		l.drop(mains)
+	}
 	l.spliceAll(inner, mains)
 	c.Main = main
 	c.Upstreams = upstreams(main)
@@ -115,6 +127,11 @@ type loader struct {
 	config   *Config
 	parsed   map[*source.File]*File
 	includes map[string]include
+	// bytes and tokens are those of all files read.
+	bytes, tokens atomic.Int64
+	names         int // different includes
+	mu            sync.Mutex
+	claimed       map[*source.File]bool // those that are being parsed or were
 }
 
 // include is what an include's argument leads to.
@@ -129,7 +146,10 @@ type include struct {
 func (l *loader) parseAll(mains []*source.File) {
 	var fresh []*File
 	for _, f := range mains {
-		fresh = l.add(fresh, l.parse(f))
+		if l.claim(f) {
+			l.parsed[f] = l.parse(f)
+			fresh = append(fresh, l.parsed[f])
+		}
 	}
 	for depth := 0; len(fresh) > 0 && depth <= maxIncludeDepth; depth++ {
 		var names []string
@@ -141,36 +161,59 @@ func (l *loader) parseAll(mains []*source.File) {
 		slices.Sort(names)
 		names = slices.Compact(names)
 		names = slices.DeleteFunc(names, func(n string) bool { _, ok := l.includes[n]; return ok })
+		if l.names += len(names); l.tooMuch() {
+			return
+		}
 		found := make([]include, len(names))
 		parallel(len(names), func(i int) { found[i] = l.find(names[i]) })
 		fresh = fresh[:0]
 		for i, n := range names {
 			l.includes[n] = found[i]
 			for _, p := range found[i].parsed {
-				fresh = l.add(fresh, p)
+				l.parsed[p.Source] = p
 			}
+			fresh = append(fresh, found[i].parsed...)
 			found[i].parsed = nil
 		}
 	}
 }
 
+// claim says whether a file is yet to be parsed: one may have several names.
+func (l *loader) claim(f *source.File) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	claimed := l.claimed[f]
+	l.claimed[f] = true
+	return !claimed
+}
+
 // parse reads a file, of a template nothing.
 func (l *loader) parse(f *source.File) *File {
+	l.bytes.Add(int64(len(f.Data)))
 	if !l.config.Root.Rendered() {
 		if mark, ok := TemplateMark(f); ok {
 			return &File{Source: f, Problems: []source.Problem{source.NewTemplate(mark)}}
 		}
 	}
-	return Parse(f)
+	p := Parse(f)
+	l.tokens.Add(int64(p.tokens))
+	return p
 }
 
-// add keeps a file's reading unless there is one already: a file may have several names.
-func (l *loader) add(fresh []*File, p *File) []*File {
-	if _, ok := l.parsed[p.Source]; ok {
-		return fresh
+// drop leaves nothing of files that are too large together: which of them were read is chance.
+func (l *loader) drop(mains []*source.File) {
+	l.config.Problems = append(l.config.Problems, source.Problem{
+		Kind: source.Limit, Span: mains[0].Span(0, 0),
+		Message: fmt.Sprintf("the configuration is left out: it has more than %d MiB, %d directives and arguments, or %d different includes", maxAllBytes>>20, maxAllTokens, maxNames),
+	})
+	for _, f := range mains {
+		l.parsed[f] = &File{Source: f}
 	}
-	l.parsed[p.Source] = p
-	return append(fresh, p)
+}
+
+// tooMuch says whether what is read so far is more than fpmlint keeps.
+func (l *loader) tooMuch() bool {
+	return l.bytes.Load() > maxAllBytes || l.tokens.Load() > maxAllTokens || l.names > maxNames
 }
 
 func parallel(n int, do func(i int)) {
@@ -218,12 +261,18 @@ func (l *loader) read(names []string, literal bool) include {
 	results := make([]result, len(names))
 	parallel(len(names), func(i int) {
 		r := &results[i]
-		if r.file, r.err = l.config.Root.Read(names[i]); r.err == nil && l.parsed[r.file] == nil {
+		if l.tooMuch() {
+			return
+		}
+		if r.file, r.err = l.config.Root.Read(names[i]); r.err == nil && l.claim(r.file) {
 			r.parsed = l.parse(r.file)
 		}
 	})
 	out := include{files: make([]*source.File, 0, len(names))}
 	for i, r := range results {
+		if r.file == nil && r.err == nil {
+			continue // it was too much
+		}
 		if r.err != nil {
 			out.kind, out.problem = l.unread(names[i], literal, r.err)
 			continue
@@ -239,7 +288,7 @@ func (l *loader) read(names []string, literal bool) include {
 // unread words why an include could not be read, on this machine as nginx does.
 func (l *loader) unread(name string, literal bool, err error) (source.Kind, string) {
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && !l.config.Root.Live():
+	case errors.Is(err, fs.ErrNotExist) && !l.config.Root.Whole():
 		return source.Unread, "there is no such file here"
 	case errors.Is(err, fs.ErrNotExist):
 		return source.Unread, fmt.Sprintf(`open() "%s" failed (2: No such file or directory)`, name)

@@ -16,9 +16,12 @@ type File struct {
 	Marks []source.Span
 
 	includes []*Statement
-	size     int // number of statements on all levels
-	pairing  sync.Once
-	differs  string
+	// size is the number of statements on all levels, blocks that of those with a body, tokens that
+	// of the statements' words.
+	size, blocks, tokens int
+
+	pairing sync.Once
+	differs string
 }
 
 // Parse reads a file by nginx's grammar. It never fails: what is wrong is in Problems.

@@ -17,6 +17,9 @@ const (
 // maxDepth bounds nested blocks. nginx itself crashes on some 100,000.
 const maxDepth = 1000
 
+// maxTokens bounds a file's tokens. Each takes many times the memory of its bytes.
+const maxTokens = 4_000_000
+
 // scanner follows ngx_conf_read_token byte by byte: tokens end at white space, ';' and '{';
 // quotes, '#' and '}' mean something at a token's beginning only.
 type scanner struct {
@@ -83,6 +86,7 @@ func (f *File) scan() {
 				}
 				break
 			}
+			f.blocks++
 			d.Open = int32(at)
 			if strings.HasSuffix(d.Name, "_by_lua_block") {
 				d.Lua = true
@@ -153,6 +157,7 @@ func (s *scanner) relate(start, end int32, message string) {
 
 // statement makes a statement of the words that were read last.
 func (s *scanner) statement(words []Arg, at int) *Statement {
+	s.file.tokens += len(words)
 	if len(s.pool) == 0 {
 		s.pool = make([]Statement, statementChunk)
 	}
@@ -187,6 +192,10 @@ func (s *scanner) words() (words []Arg, t terminator, at int) {
 			s.pos++
 		}
 		words = s.args[s.first:]
+		if s.file.tokens+len(words) > maxTokens {
+			s.problem(source.Limit, s.pos, s.pos, "more than %d directives and arguments in one file", maxTokens)
+			return words, failed, s.pos
+		}
 		if s.pos >= len(s.text) {
 			return words, end, len(s.text)
 		}

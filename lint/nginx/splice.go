@@ -13,20 +13,29 @@ import (
 const (
 	maxIncludeDepth = 64
 	maxSpliced      = 5_000_000 // statements and files in all contexts together
+	maxRepeated     = 1_000_000 // of them those in more than one place
+	repeatedBlock   = 10        // what a block counts there
 )
 
 // splicer builds scopes from what was parsed, each include replaced by what it leads to.
 type splicer struct {
 	*loader
 	events []event
-	// spliced counts towards maxSpliced. Splicers that share a count run one after another.
-	spliced *int
-	// later are the bodies of the blocks of http, which are spliced on their own: a server's does not
+	faulty map[*Statement]bool // the includes whose fault was met
+	// later are the bodies of the blocks of http, which are spliced on their own: a server's do not
 	// depend on another's, and there may be thousands.
 	later []*body
 	// defers says that there are such.
 	defers bool
-	faulty map[*Statement]bool // the includes whose fault was met
+	// count is nil where the bounds are out of reach.
+	count *count
+}
+
+// count is how near the bounds are.
+type count struct {
+	spliced, repeated int
+	seen              *seen
+	last              source.Span // of the include that was followed last
 }
 
 // body is a block that is spliced on its own.
@@ -47,70 +56,98 @@ type event struct {
 
 // spliceAll makes the scopes of the main files.
 func (l *loader) spliceAll(inner *Scope, mains []*source.File) {
-	s := &splicer{loader: l, spliced: new(int), defers: true}
-	for _, f := range mains {
-		s.visit(f)
-		s.splice(inner, l.parsed[f].Statements, []*source.File{f}, nil)
-	}
-	inside := func(b *body, spliced *int) {
-		in := &splicer{loader: l, spliced: spliced}
-		in.splice(b.scope, b.scope.Statement.Block, b.open, nil)
-		b.events = in.events
-	}
+	seen := &seen{map[*source.File]bool{}, map[*Statement]bool{}, map[*Statement]bool{}}
+	s := &splicer{loader: l}
 	if l.bounded(mains) {
-		parallel(len(s.later), func(i int) { inside(s.later[i], new(int)) })
+		s.defers = true
 	} else {
-		for _, b := range s.later {
-			inside(b, s.spliced)
-		}
+		s.count = &count{seen: seen}
 	}
-	l.replay(s.events, &seen{map[*source.File]bool{}, map[*Statement]bool{}, map[*Statement]bool{}})
+	for _, f := range mains {
+		s.emit(event{file: f})
+		s.splice(inner, l.parsed[f].Statements, []*source.File{f}, nil, false)
+	}
+	parallel(len(s.later), func(i int) {
+		b := s.later[i]
+		in := &splicer{loader: l}
+		in.splice(b.scope, b.scope.Statement.Block, b.open, nil, false)
+		b.events = in.events
+	})
+	l.replay(s.events, seen)
+	if s.full() {
+		message := fmt.Sprintf("the includes add up to more than %d directives", maxSpliced)
+		if s.count.repeated > maxRepeated {
+			message = fmt.Sprintf("the includes repeat more than %d directives", maxRepeated)
+		}
+		l.config.Problems = append(l.config.Problems, source.Problem{Kind: source.Limit, Span: s.count.last, Message: message})
+	}
 }
 
-// bounded says whether the files with all that they include stay below maxSpliced.
+// bounded says whether the files with all that they include stay below the bounds.
 func (l *loader) bounded(mains []*source.File) bool {
-	sizes := map[*source.File]int{}
-	var size func(f *source.File) int
-	size = func(f *source.File) int {
-		if n, ok := sizes[f]; ok {
-			return n
+	type sum struct{ spliced, weight int }
+	sums := map[*source.File]sum{}
+	own := func(p *File) int { return p.size + p.blocks*(repeatedBlock-1) }
+	var add func(f *source.File) sum
+	add = func(f *source.File) sum {
+		if s, ok := sums[f]; ok {
+			return s
 		}
-		sizes[f] = maxSpliced // of a file that includes itself
-		parsed := l.parsed[f]
-		if parsed == nil {
-			return 0
+		sums[f] = sum{maxSpliced, maxSpliced} // of a file that includes itself
+		p := l.parsed[f]
+		if p == nil {
+			return sum{}
 		}
-		n := parsed.size + 1
-		for _, s := range parsed.includes {
+		total := sum{p.size + 1, own(p)}
+		for _, s := range p.includes {
 			for _, f := range l.includes[s.Args[0].Value].files {
-				n = min(n+size(f), maxSpliced)
+				in := add(f)
+				total = sum{min(total.spliced+in.spliced, maxSpliced), min(total.weight+in.weight, 2*maxSpliced*repeatedBlock)}
 			}
 		}
-		sizes[f] = n
-		return n
+		sums[f] = total
+		return total
 	}
-	total := 0
+	var all sum
 	for _, f := range mains {
-		total += size(f)
+		s := add(f)
+		all.spliced, all.weight = all.spliced+s.spliced, all.weight+s.weight
 	}
-	return total < maxSpliced
+	for f := range sums { // the first place of each does not count
+		if p := l.parsed[f]; p != nil {
+			all.weight -= own(p)
+		}
+	}
+	return all.spliced < maxSpliced && all.weight < maxRepeated
 }
 
 // splice puts statements into a scope, and those of included files in the place of the include.
-func (l *splicer) splice(scope *Scope, list []*Statement, open []*source.File, via []*Statement) {
-	if *l.spliced += len(list); *l.spliced > maxSpliced {
-		return
-	}
-	simple := 0
+// again says that they are in another place already.
+func (l *splicer) splice(scope *Scope, list []*Statement, open []*source.File, via []*Statement, again bool) {
+	simple, blocks := 0, 0
 	for _, s := range list {
-		if !s.IsBlock() && s.Name != "include" {
+		switch {
+		case s.IsBlock():
+			blocks++
+		case s.Name != "include":
 			simple++
 		}
+	}
+	if l.count != nil {
+		l.count.spliced += len(list)
+		if again {
+			l.count.repeated += len(list) + blocks*(repeatedBlock-1)
+		}
+	}
+	if l.full() {
+		return
 	}
 	scope.Directives = slices.Grow(scope.Directives, simple)
 	scope.ids = slices.Grow(scope.ids, simple)
 	for _, s := range list {
 		switch {
+		case l.full():
+			return
 		case s.IsBlock():
 			child := scope.below(s.Name)
 			child.Statement, child.Via = s, via
@@ -119,9 +156,9 @@ func (l *splicer) splice(scope *Scope, list []*Statement, open []*source.File, v
 			case l.defers && scope.Kind == "http":
 				b := &body{scope: child, open: open}
 				l.later = append(l.later, b)
-				l.events = append(l.events, event{body: b})
+				l.emit(event{body: b})
 			default:
-				l.splice(child, s.Block, open, nil)
+				l.splice(child, s.Block, open, nil, again)
 			}
 		case s.Name == "include" && len(s.Args) == 1:
 			l.include(scope, s, open, via)
@@ -137,16 +174,21 @@ const typesFile = "mime.types"
 
 func (l *splicer) include(scope *Scope, s *Statement, open []*source.File, via []*Statement) {
 	found := l.includes[s.Args[0].Value]
-	l.events = append(l.events, event{include: s})
-	if found.problem != "" && (path.Base(s.Args[0].Value) != typesFile || l.config.Root.Live()) {
+	if l.count != nil {
+		l.count.last = s.ArgSpan(0)
+	}
+	l.emit(event{include: s})
+	if found.problem != "" && (path.Base(s.Args[0].Value) != typesFile || l.config.Root.Whole()) {
 		scope.Unread = append(scope.Unread, s)
 		l.problem(s, found.kind, found.problem)
 	}
 	through := append(slices.Clip(via), s)
 	for _, f := range found.files {
 		// An empty file counts too: many includes of many of them would never end.
-		if *l.spliced++; *l.spliced > maxSpliced {
-			l.problem(s, source.Limit, fmt.Sprintf("the includes add up to more than %d directives", maxSpliced))
+		if l.count != nil {
+			l.count.spliced++
+		}
+		if l.full() {
 			return
 		}
 		switch {
@@ -155,13 +197,26 @@ func (l *splicer) include(scope *Scope, s *Statement, open []*source.File, via [
 		case len(open) >= maxIncludeDepth || l.parsed[f] == nil:
 			l.problem(s, source.Limit, fmt.Sprintf("includes are nested more than %d deep", maxIncludeDepth))
 		default:
-			l.visit(f)
-			l.splice(scope, l.parsed[f].Statements, append(slices.Clip(open), f), through)
+			again := l.count != nil && l.count.seen.files[f]
+			l.emit(event{file: f})
+			l.splice(scope, l.parsed[f].Statements, append(slices.Clip(open), f), through, again)
 		}
 	}
 }
 
-func (l *splicer) visit(f *source.File) { l.events = append(l.events, event{file: f}) }
+// full says whether no more statements are taken.
+func (l *splicer) full() bool {
+	return l.count != nil && (l.count.spliced > maxSpliced || l.count.repeated > maxRepeated)
+}
+
+// emit notes what was met, at once where there may be millions.
+func (l *splicer) emit(e event) {
+	if l.count != nil {
+		l.replay([]event{e}, l.count.seen)
+		return
+	}
+	l.events = append(l.events, e)
+}
 
 func (l *splicer) problem(s *Statement, kind source.Kind, message string) {
 	if l.faulty[s] {
@@ -171,7 +226,7 @@ func (l *splicer) problem(s *Statement, kind source.Kind, message string) {
 		l.faulty = map[*Statement]bool{}
 	}
 	l.faulty[s] = true
-	l.events = append(l.events, event{include: s, fault: &source.Problem{Kind: kind, Message: message, Span: s.ArgSpan(0)}})
+	l.emit(event{include: s, fault: &source.Problem{Kind: kind, Message: message, Span: s.ArgSpan(0)}})
 }
 
 // seen are what the configuration has already.

@@ -12,9 +12,16 @@ import (
 const (
 	maxValues     = 256
 	maxValueDepth = 8
+	maxValueSize  = 4096 // bytes; nginx's own bound on a literal
+	maxSteps      = 4096
 )
 
-var tooMany = fmt.Sprintf("more than %d values are possible", maxValues)
+var (
+	tooMany  = fmt.Sprintf("more than %d values are possible", maxValues)
+	tooLong  = fmt.Sprintf("a value is longer than %d bytes", maxValueSize)
+	tooDeep  = "variables refer to each other too deeply"
+	tooSteep = fmt.Sprintf("more than %d combinations of variables lead to its values", maxSteps)
+)
 
 // Constant is one value that an expression can have.
 type Constant struct {
@@ -33,12 +40,22 @@ type variables struct {
 // Values expands the variables of a text as far as they are constant. unknown says why not all
 // values are known; those that are known are returned even then.
 func (s *Scope) Values(text string, at source.Span) (values []Constant, unknown string) {
-	return s.expand(text, at, 0)
+	return (&expansion{}).expand(s, text, at, 0)
 }
 
-func (s *Scope) expand(text string, at source.Span, depth int) ([]Constant, string) {
+// expansion counts the steps that the values of one expression take: each variable may be made of
+// others, and these of others, many times each.
+type expansion struct{ steps int }
+
+// spend says whether there are steps left.
+func (x *expansion) spend(steps int) bool {
+	x.steps += steps
+	return x.steps <= maxSteps
+}
+
+func (x *expansion) expand(s *Scope, text string, at source.Span, depth int) ([]Constant, string) {
 	if depth > maxValueDepth {
-		return nil, "variables refer to each other too deeply"
+		return nil, tooDeep
 	}
 	out := []Constant{{"", at}}
 	why := ""
@@ -58,16 +75,22 @@ func (s *Scope) expand(text string, at source.Span, depth int) ([]Constant, stri
 			return nil, "a \"$\" without a variable's name"
 		}
 		text = rest
-		values, unknown := s.variable(name, depth)
+		values, unknown := x.variable(s, name, depth)
 		if unknown != "" {
 			why = unknown
 		}
-		if len(out)*len(values) > maxValues {
+		switch {
+		case len(out)*len(values) > maxValues:
 			return nil, tooMany
+		case !x.spend(1 + len(out)*len(values)):
+			return nil, tooSteep
 		}
 		next := make([]Constant, 0, len(out)*len(values))
 		for _, o := range out {
 			for _, v := range values {
+				if len(o.Text)+len(v.Text) > maxValueSize {
+					return nil, tooLong
+				}
 				next = append(next, Constant{o.Text + v.Text, v.Span})
 			}
 		}
@@ -93,12 +116,12 @@ func variableName(text string) (name, rest string) {
 }
 
 // variable is the values that a variable can have in this place.
-func (s *Scope) variable(name string, depth int) (values []Constant, unknown string) {
-	if values, unknown, found := s.assigned(name, depth); found {
+func (x *expansion) variable(s *Scope, name string, depth int) (values []Constant, unknown string) {
+	if values, unknown, found := x.assigned(s, name, depth); found {
 		return values, unknown
 	}
 	if m := s.Config.definition(name); m != nil {
-		return s.table(m, name, depth)
+		return x.table(s, m, name, depth)
 	}
 	if len(name) > 0 && name[0] >= '0' && name[0] <= '9' {
 		return nil, fmt.Sprintf("$%s is a part of the request that a regular expression takes", name)
@@ -108,7 +131,7 @@ func (s *Scope) variable(name string, depth int) (values []Constant, unknown str
 
 // assigned looks for set directives. nginx runs those of the server, then those of the location;
 // one inside an if runs only when the condition holds, so that any of its values is possible.
-func (s *Scope) assigned(name string, depth int) (values []Constant, unknown string, found bool) {
+func (x *expansion) assigned(s *Scope, name string, depth int) (values []Constant, unknown string, found bool) {
 	var chain []*Scope
 	for at := s; at != nil && at.Kind != "http"; at = at.Parent {
 		chain = append(chain, at)
@@ -123,6 +146,10 @@ func (s *Scope) assigned(name string, depth int) (values []Constant, unknown str
 				unknown, found = tooMany, true
 				return
 			}
+			if !x.spend(1) {
+				unknown, found = tooSteep, true
+				return
+			}
 			if strings.Contains(d.Arg(1), "$"+name) { // set $a "$a..." adds to what was there
 				unknown, found = fmt.Sprintf("$%s is put together step by step", name), true
 				return
@@ -130,7 +157,7 @@ func (s *Scope) assigned(name string, depth int) (values []Constant, unknown str
 			if !conditional { // it runs always, after those of outer levels
 				values, unknown, unconditional = nil, "", true
 			}
-			v, why := scope.expand(d.Arg(1), d.ArgSpan(1), depth+1)
+			v, why := x.expand(scope, d.Arg(1), d.ArgSpan(1), depth+1)
 			if why != "" {
 				unknown = why
 			}
@@ -227,13 +254,13 @@ func (c *Config) definition(name string) *Scope {
 
 // table is the values of a map, a geo or a split_clients. Without a default the empty string is
 // one of them. Where a map's source is constant, only the value that matches counts.
-func (s *Scope) table(m *Scope, name string, depth int) (values []Constant, unknown string) {
+func (x *expansion) table(s, m *Scope, name string, depth int) (values []Constant, unknown string) {
 	if len(m.Unread) > 0 {
 		unknown = fmt.Sprintf("an include in the %s of $%s was not read", m.Kind, name)
 	}
 	entries := m.Directives
 	if m.Kind == "map" && len(m.Statement.Args) == 2 {
-		if key, ok := s.constant(m.Statement.Arg(0), depth); ok {
+		if key, ok := x.constant(s, m.Statement.Arg(0), depth); ok {
 			entries = matching(entries, key)
 		}
 	}
@@ -242,8 +269,11 @@ func (s *Scope) table(m *Scope, name string, depth int) (values []Constant, unkn
 		if len(d.Args) != 1 || m.Kind == "geo" && geoSetting[d.Name] {
 			continue
 		}
+		if !x.spend(1) {
+			return nil, tooSteep
+		}
 		hasDefault = hasDefault || d.Name == "default" || d.Name == "*" && m.Kind == "split_clients" || len(entries) == 1 && len(m.Directives) != 1
-		v, why := s.expand(d.Arg(0), d.ArgSpan(0), depth+1)
+		v, why := x.expand(s, d.Arg(0), d.ArgSpan(0), depth+1)
 		if why != "" {
 			unknown = why
 		}
@@ -261,11 +291,11 @@ func (s *Scope) table(m *Scope, name string, depth int) (values []Constant, unkn
 var geoSetting = map[string]bool{"proxy": true, "proxy_recursive": true, "delete": true, "ranges": true}
 
 // constant evaluates an expression that has exactly one value.
-func (s *Scope) constant(text string, depth int) (string, bool) {
+func (x *expansion) constant(s *Scope, text string, depth int) (string, bool) {
 	if !strings.Contains(text, "$") {
 		return text, true
 	}
-	v, unknown := s.expand(text, source.Span{}, depth+1)
+	v, unknown := x.expand(s, text, source.Span{}, depth+1)
 	if unknown != "" || len(v) != 1 {
 		return "", false
 	}

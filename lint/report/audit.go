@@ -119,6 +119,9 @@ func (t *auditText) hosts(r *audit.Report) {
 			continue
 		}
 		t.line("  %-24s %3d error %3d warning %3d info", h.Name, h.Summary.Error, h.Summary.Warning, h.Summary.Info)
+		if h.Reason != "" {
+			t.wrapped("    ", Escape(h.Reason))
+		}
 	}
 	t.line("")
 }
@@ -154,7 +157,7 @@ func AuditCSV(w io.Writer, r *audit.Report, _ Options) error {
 	groups := map[string]string{}
 	for _, h := range r.Hosts {
 		groups[h.Name] = h.Group
-		if h.Status != audit.OK {
+		if h.Status != audit.OK || h.Reason != "" {
 			err = errors.Join(err, c.Write(cells(h.Name, h.Group, h.Status, "", "", "", "", h.Reason, "")))
 		}
 	}
@@ -189,9 +192,13 @@ func AuditSARIF(w io.Writer, r *audit.Report, o Options) error {
 		run.Results = []*sarif.Result{}
 		run.AutomationDetails = sarif.NewRunAutomationDetails().WithID("fpmlint/" + valid(h.Name))
 		in := sarif.NewInvocation().WithExecutionSuccess(h.Status == audit.OK)
-		if h.Status != audit.OK {
+		if h.Status != audit.OK || h.Reason != "" {
+			level := "error"
+			if h.Status == audit.OK {
+				level = "warning"
+			}
 			in.ToolExecutionNotifications = append(in.ToolExecutionNotifications, sarif.NewNotification().
-				WithLevel("error").WithTextMessage(sarifText(h.Status+": "+h.Reason)))
+				WithLevel(level).WithTextMessage(sarifText(h.Status+": "+h.Reason)))
 		}
 		run.AddInvocations(in)
 		runs[h.Name] = run

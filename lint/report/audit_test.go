@@ -26,6 +26,9 @@ func hostileFleet(hosts, findings int) *audit.Report {
 		if i == 0 {
 			h.Name, h.Status, h.Reason = "=cmd()"+attack, audit.Unreachable, attack
 		}
+		if i == 1 {
+			h.Reason = "not all of it was read: " + attack
+		}
 		r.Hosts = append(r.Hosts, h)
 	}
 	severities := []string{"error", "warning", "info"}
@@ -60,7 +63,7 @@ func TestAuditText(t *testing.T) {
 			t.Errorf("%d columns: %q", n, line)
 		}
 	}
-	if strings.Count(out, "\n") > 160 || !strings.Contains(out, "result: 100 hosts, 1 of them not audited") {
+	if strings.Count(out, "\n") > 160 || !strings.Contains(out, "result: 100 hosts, 1 of them not audited") || !strings.Contains(out, "    not all of it was read: ") {
 		t.Errorf("the text is\n%s", out)
 	}
 }
@@ -99,7 +102,7 @@ func TestAuditSchema(t *testing.T) {
 
 func TestAuditCSV(t *testing.T) {
 	rows, err := csv.NewReader(strings.NewReader(auditAs(t, "csv", hostileFleet(3, 9)))).ReadAll()
-	if err != nil || len(rows) != 1+1+9 {
+	if err != nil || len(rows) != 1+2+9 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
 	for _, row := range rows {
@@ -117,7 +120,10 @@ func TestAuditSARIF(t *testing.T) {
 		Runs    []struct {
 			AutomationDetails struct{ ID string }
 			Results           []any
-			Invocations       []struct{ ExecutionSuccessful bool }
+			Invocations       []struct {
+				ExecutionSuccessful        bool
+				ToolExecutionNotifications []struct{ Level string }
+			}
 		}
 	}
 	if err := json.Unmarshal([]byte(auditAs(t, "sarif", hostileFleet(3, 9))), &doc); err != nil {
@@ -125,6 +131,15 @@ func TestAuditSARIF(t *testing.T) {
 	}
 	if doc.Version != "2.1.0" || len(doc.Runs) != 3 || len(doc.Runs[1].Results) != 3 || doc.Runs[0].Invocations[0].ExecutionSuccessful || doc.Runs[1].AutomationDetails.ID != "fpmlint/web1" {
 		t.Errorf("%+v", doc)
+	}
+	for i, want := range []string{"error", "warning", ""} {
+		in, level := doc.Runs[i].Invocations[0], ""
+		for _, n := range in.ToolExecutionNotifications {
+			level += n.Level
+		}
+		if level != want || in.ExecutionSuccessful != (i > 0) {
+			t.Errorf("run %d: %+v", i, in)
+		}
 	}
 }
 

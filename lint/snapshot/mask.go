@@ -45,6 +45,8 @@ type masker struct {
 	lines map[int]bool
 	// paths says that values that begin with a slash are paths, of which no part is a secret.
 	paths bool
+	// faults are the lines that PHP's grammar refuses, by number.
+	faults map[int]bool
 }
 
 // span is replaced by text.

@@ -19,7 +19,7 @@ var (
 	// environmental is a name as environment variables have it; PHP's settings are in lower case.
 	environmental = regexp.MustCompile(`^(?:export[ \t]+)?[A-Z][A-Z0-9_]*$`)
 	// commentedEntry is a setting that is commented out: its name stays, a fix goes there.
-	commentedEntry = regexp.MustCompile(`^[ \t]*;[ \t]*[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*(?:\[[A-Za-z0-9_.]*\])?[ \t]*=`)
+	commentedEntry = regexp.MustCompile(`^[ \t]*[;#][ \t]*[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*(?:\[[A-Za-z0-9_.]*\])?[ \t]*=`)
 	// plainIni are settings of PHP that only sound like secrets.
 	plainIni = regexp.MustCompile(`^(session\.(?:use_|cookie_|cache_|auto_|gc_|name|save_handler|sid_|hash_|entropy_|upload)|auto_|pm\.|listen\.|access\.|opcache\.|security\.|mysqli\.allow|url_rewriter|openssl\.ca|curl\.ca|mysqlnd\.|highlight\.)`)
 )
@@ -54,20 +54,37 @@ func (m *masker) iniLine(start, end int) int {
 		from := end - len(trimmed) + 1
 		m.drop(from, end, m.keep(from, end))
 	case trimmed[0] == '#':
-		from := end - len(trimmed) + 1
-		if m.keep(from, end) == "" { // no comment since PHP 7: its signs decide what FPM says
-			m.blur(from, end)
+		m.hash(end-len(trimmed), end)
+	case header.Match(line):
+		from := start + bytes.IndexByte(line, ']') + 1
+		if rest := bytes.TrimLeft(m.file.Data[from:end], " \t"); len(rest) > 0 && rest[0] == '#' {
+			m.hash(end-len(rest), end)
+		} else {
+			m.drop(from, end, "")
 		}
 	case at != nil:
 		return m.iniEntry(start, end, at)
-	case header.Match(line):
-		if i := bytes.IndexByte(line, ']'); start+i+1 < end {
-			m.drop(start+i+1, end, "")
-		}
 	default:
 		m.blur(start, end)
 	}
 	return end
+}
+
+// hash masks what begins with a #, which begins no comment since PHP 7: its signs decide what FPM
+// says, and so does a setting's name.
+func (m *masker) hash(start, end int) {
+	text := m.file.Data[start:end]
+	kept := []int{0, 0}
+	switch {
+	case bytes.HasPrefix(bytes.TrimLeft(text, "# \t"), []byte("fpmlint:")):
+		return
+	case commentedEntry.Match(text):
+		kept = commentedEntry.FindIndex(text)
+	case start < generatedHead && generated.Match(text):
+		kept = generated.FindIndex(text)
+	}
+	m.blur(start, start+kept[0])
+	m.blur(start+kept[1], end)
 }
 
 // iniEntry masks an entry's value and returns where that ends, which may be lines further on.
@@ -87,9 +104,9 @@ func (m *masker) iniEntry(start, end int, at []int) int {
 	case "env":
 		secret = !slices.Contains(plainEnv, index) && !variables.Match(value[:stop])
 	case "php_value", "php_admin_value", "php_flag", "php_admin_flag":
-		secret = iniSecret(index)
+		secret = iniSecret(index, value)
 	default:
-		secret = iniSecret(key) || environmental.MatchString(name) && !strings.HasPrefix(name, "SMTP")
+		secret = iniSecret(key, value) || environmental.MatchString(name) && !strings.HasPrefix(name, "SMTP")
 	}
 	secret = secret || at[6] >= 0 && bytes.IndexByte(data[start+at[6]:start+at[7]], ']') < 0 // no setting
 	// A quote that does not end in the line goes on in the next ones.
@@ -101,10 +118,13 @@ func (m *masker) iniEntry(start, end int, at []int) int {
 			}
 		}
 	}
-	if secret && !isTrivial(string(value[:stop])) {
-		m.quoted(from, from+stop)
-	} else {
+	switch {
+	case !secret || isTrivial(string(value[:stop])):
 		m.text(from, from+stop)
+	case m.faults[m.file.Position(start).Line]:
+		m.blur(from, from+stop) // its signs are the fault
+	default:
+		m.quoted(from, from+stop)
 	}
 	if comment >= 0 {
 		m.drop(from+comment+1, end, m.keep(from+comment+1, end))
@@ -135,6 +155,15 @@ func iniValue(value []byte) (end, comment int) {
 	return len(bytes.TrimRight(value, " \t")), comment
 }
 
-func iniSecret(key string) bool {
-	return !plainIni.MatchString(key) && (secretName.MatchString(key) || key == "session.save_path" || key == "sendmail_path")
+// sessionDir is a directory of sessions: levels and a mode may stand before it.
+var sessionDir = regexp.MustCompile(`^["']?(?:\d+;){0,2}/`)
+
+func iniSecret(key string, value []byte) bool {
+	switch {
+	case key == "session.save_path":
+		return !sessionDir.Match(value)
+	case plainIni.MatchString(key):
+		return false
+	}
+	return key == "sendmail_path" || secretName.MatchString(key)
 }

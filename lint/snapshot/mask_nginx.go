@@ -229,7 +229,7 @@ func (m *masker) param(s *nginx.Statement) {
 				}
 			}
 			key, value, ok := bytes.Cut(m.file.Data[start:next], []byte("="))
-			if ok && iniSecret(strings.ToLower(string(bytes.Trim(key, "\\n \t\r")))) {
+			if ok && iniSecret(strings.ToLower(string(bytes.Trim(key, "\\n \t\r"))), bytes.TrimLeft(value, " \t")) {
 				m.hide(next-len(bytes.TrimLeft(value, " \t")), next)
 			} else {
 				m.text(start, next)

@@ -1,6 +1,8 @@
 package snapshot
 
 import (
+	"cmp"
+	"fmt"
 	"path"
 	"regexp"
 	"strings"
@@ -22,13 +24,10 @@ func reduce(p string, data []byte) (kept []byte, reason string) {
 		return data, ""
 	case strings.Contains(p, "/systemd/system/"):
 		return lines(text, prefixed("[", "ExecStart=", "Restart=", "PrivateTmp=", "JoinsNamespaceOf=")), ""
+	case p == "/proc/net/tcp", p == "/proc/net/tcp6":
+		return lines(text, listener), ""
 	case path.Base(p) == "wp-config.php":
-		return lines(text, func(l string) string {
-			if wpSwitch.MatchString(l) {
-				return l
-			}
-			return ""
-		}), ""
+		return lines(text, wpLine), ""
 	}
 	return nil, "it is no configuration of nginx or PHP-FPM"
 }
@@ -71,5 +70,33 @@ func fields(line string, n int, kept ...int) string {
 	return strings.Join(out, ":")
 }
 
-// wpSwitch is a switch that wp-config.php defines, with nothing else on the line.
-var wpSwitch = regexp.MustCompile(`(?i)^\s*(<\?php|define\(\s*['"](DISABLE_WP_CRON|ALTERNATE_WP_CRON)['"]\s*,\s*\w+\s*\)\s*;)\s*$`)
+// listener keeps of a line of proc/net/tcp the address, where somebody listens there.
+func listener(line string) string {
+	const listen = "0A" // TCP_LISTEN
+	if f := strings.Fields(line); len(f) > 3 && f[3] == listen {
+		return strings.Join(f[:4], " ")
+	}
+	return ""
+}
+
+var (
+	// wpDefine is a switch that wp-config.php defines; wpInclude is another file that may.
+	wpDefine  = regexp.MustCompile(`(?i)^[^/#*]*define\s*\(\s*['"](DISABLE_WP_CRON|ALTERNATE_WP_CRON)['"]\s*,\s*['"]?(\w*)['"]?\s*([^)]*)\)`)
+	wpInclude = regexp.MustCompile(`(?i)^[^/#*]*\b(?:require|include)(?:_once)?\b`)
+)
+
+// wpLine says of a line of wp-config.php what rules ask: the switch and whether it is on, or that
+// another file is included. Nothing of the line itself is kept.
+func wpLine(line string) string {
+	switch m := wpDefine.FindStringSubmatch(line); {
+	case m != nil && m[3] == "" && isTrivial(m[2]):
+		return fmt.Sprintf("define('%s', %s);", strings.ToUpper(m[1]), cmp.Or(m[2], "''"))
+	case m != nil:
+		return fmt.Sprintf("define('%s', %s());", strings.ToUpper(m[1]), Mask)
+	case strings.HasPrefix(strings.TrimSpace(line), "<?php"):
+		return "<?php"
+	case wpInclude.MatchString(line) && !strings.Contains(line, "wp-settings.php"):
+		return "require " + Mask + ";"
+	}
+	return ""
+}

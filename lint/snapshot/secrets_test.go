@@ -90,7 +90,12 @@ var smuggled = map[string][]string{
 		`;env[OLD] = hunter2`,
 		`; note = hunter2`,
 		`# hunter2`,
+		`# Ansible managed: hunter2`,
+		`[www2] # hunter2`,
+		`[www2] # x = hunter2`,
 		`#env[OLD] = hunter2`,
+		`env[K] = a(hunter2`,
+		`env[K] = "hunter2`,
 		`hunter2`,
 		`export DB_PASSWORD=hunter2`,
 		`STRIPE=hunter2`,
@@ -116,7 +121,7 @@ var smuggled = map[string][]string{
 	},
 	"etc/hosts":              {"127.0.0.1 localhost # hunter2"},
 	"etc/nsswitch.conf":      {"passwd: files # hunter2"},
-	"srv/shop/wp-config.php": {"<?php\ndefine('DB_PASSWORD', 'hunter2'); define('DISABLE_WP_CRON', true);\ndefine('DISABLE_WP_CRON', true); // hunter2\n/* hunter2 */"},
+	"srv/shop/wp-config.php": {"<?php\ndefine('DB_PASSWORD', 'hunter2'); define('DISABLE_WP_CRON', true);\ndefine('DISABLE_WP_CRON', true); // hunter2\n/* hunter2 */", "<?php // hunter2\ndefine('DISABLE_WP_CRON', 'hunter2');\nrequire '/srv/hunter2.php';\ndefine('DISABLE_WP_CRON', hunter2());"},
 }
 
 // Each way to smuggle a secret into a snapshot is tried alone, so that none hides another.

@@ -17,7 +17,6 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"fpmlint/lint/host"
 	"fpmlint/lint/source"
 	"fpmlint/lint/stack"
 )
@@ -45,6 +44,9 @@ type Masked struct {
 	Lines []int  `json:"lines"`
 }
 
+// NotAllowed is the reason where the user who took the snapshot had no right to the file.
+const NotAllowed = "this user may not read it"
+
 // LeftOut is a file and why its content is not in the snapshot.
 type LeftOut struct {
 	File   string `json:"file"`
@@ -54,24 +56,40 @@ type LeftOut struct {
 // Write writes the snapshot of a stack whose root was recorded while it was loaded and linted: a
 // tar compressed with zstd. Equal input gives equal bytes. The manifest's lists are filled in.
 func Write(w io.Writer, s *stack.Stack, rec *source.Recording, m *Manifest) error {
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	if err := writeTar(z, s, rec, m); err != nil {
+		return err
+	}
+	return z.Close()
+}
+
+// Root is the root that a snapshot would hold.
+func Root(s *stack.Stack, rec *source.Recording) (*source.Root, error) {
+	var b bytes.Buffer
+	if err := writeTar(&b, s, rec, &Manifest{}); err != nil {
+		return nil, err
+	}
+	return source.Snapshot(&b)
+}
+
+func writeTar(w io.Writer, s *stack.Stack, rec *source.Recording, m *Manifest) error {
 	files := collect(s, rec, m)
 	if e := s.FPMHost.Evidence; e != nil {
 		data, err := e.JSON()
 		if err != nil {
 			return err
 		}
-		files[host.EvidenceFile] = file{mode: 0o644, data: data}
+		files[source.EvidenceFile] = file{mode: 0o644, data: data}
 	}
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
 	}
 	files[ManifestFile] = file{mode: 0o644, data: append(data, '\n')}
-	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
-	if err != nil {
-		return err
-	}
-	t := tar.NewWriter(z)
+	t := tar.NewWriter(w)
 	// The manifest comes first, so that a reader need not unpack the rest to know the host.
 	names := slices.Sorted(maps.Keys(files))
 	names = append([]string{ManifestFile}, slices.DeleteFunc(names, func(n string) bool { return n == ManifestFile })...)
@@ -80,16 +98,14 @@ func Write(w io.Writer, s *stack.Stack, rec *source.Recording, m *Manifest) erro
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	if err := t.Close(); err != nil {
-		return err
-	}
-	return z.Close()
+	return t.Close()
 }
 
 type file struct {
-	mode fs.FileMode
-	link string
-	data []byte
+	mode   fs.FileMode
+	link   string
+	data   []byte
+	unread bool
 }
 
 func (f file) write(t *tar.Writer, name string) error {
@@ -99,6 +115,9 @@ func (f file) write(t *tar.Writer, name string) error {
 		h.Typeflag, h.Name = tar.TypeDir, h.Name+"/"
 	case f.link != "":
 		h.Typeflag, h.Linkname = tar.TypeSymlink, f.link
+	}
+	if f.unread {
+		h.PAXRecords = map[string]string{source.PAXComment: source.NotAllowed}
 	}
 	if err := t.WriteHeader(h); err != nil {
 		return err
@@ -115,26 +134,48 @@ func collect(s *stack.Stack, rec *source.Recording, m *Manifest) map[string]file
 		for _, f := range c.Files {
 			nginxFiles[f.Source.Path] = true
 		}
+		for _, i := range c.Includes {
+			for _, f := range i.Beside {
+				nginxFiles[f.Path] = true
+			}
+		}
 	}
 	fpmFiles := map[string]bool{}
+	faults := map[string]map[int]bool{}
 	for _, master := range s.Masters {
 		for _, f := range master.Files {
 			fpmFiles[f.Path] = true
+		}
+		for _, i := range master.Includes {
+			for _, f := range i.Beside {
+				fpmFiles[f.Path] = true
+			}
+		}
+		for _, p := range master.Problems {
+			if p.Kind == source.Syntax {
+				if faults[p.Span.File.Path] == nil {
+					faults[p.Span.File.Path] = map[int]bool{}
+				}
+				faults[p.Span.File.Path][p.Span.Position().Line] = true
+			}
 		}
 	}
 	m.Masked, m.LeftOut = []Masked{}, []LeftOut{}
 	out := map[string]file{}
 	for p, seen := range rec.Each {
 		volatile := strings.HasPrefix(p, "/proc/") || strings.HasPrefix(p, "/sys/") || strings.HasPrefix(p, "/dev/")
+		if seen.Unread && !volatile {
+			m.LeftOut = append(m.LeftOut, LeftOut{p, NotAllowed})
+		}
 		switch {
 		case p == "/" || strings.HasPrefix(p, "/fpmlint/"):
 		case seen.Listed && !stackName.MatchString(p): // a neighbour in /etc, say
 		case seen.Mode.IsDir() && !volatile:
-			out[p] = file{mode: fs.ModeDir | seen.Mode.Perm()}
+			out[p] = file{mode: fs.ModeDir | seen.Mode.Perm(), unread: seen.Unread}
 		case seen.Link != "" && !volatile:
 			out[p] = file{mode: 0o777, link: seen.Link}
 		case seen.Mode.IsRegular() && seen.Data == nil && !volatile:
-			out[p] = file{mode: seen.Mode} // that it is there is all that was asked
+			out[p] = file{mode: seen.Mode, unread: seen.Unread} // that it is there is all that was asked, or shown
 		case seen.Mode.IsRegular() && seen.Data != nil:
 			f := source.NewFile(p, seen.Data)
 			mask := newMasker(f)
@@ -147,6 +188,7 @@ func collect(s *stack.Stack, rec *source.Recording, m *Manifest) map[string]file
 				mask.nginx()
 				data = mask.result()
 			case fpmFiles[p] || strings.HasSuffix(p, ".ini"):
+				mask.faults = faults[p]
 				mask.ini()
 				data = mask.result()
 			case underAny(dirs, p) && path.Ext(p) != ".htpasswd" && isParams(p):

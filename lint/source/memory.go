@@ -19,6 +19,7 @@ type node struct {
 	data     []byte
 	link     string
 	children []string
+	unread   bool // it could not be read where the snapshot was taken
 }
 
 func (n *node) Name() string               { return n.name }
@@ -65,6 +66,9 @@ func (m memory) ReadDir(name string) ([]fs.DirEntry, error) {
 	if !n.IsDir() {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOTDIR}
 	}
+	if n.unread {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
 	children := slices.Compact(slices.Sorted(slices.Values(n.children)))
 	out := make([]fs.DirEntry, 0, len(children))
 	for _, c := range children {
@@ -75,6 +79,9 @@ func (m memory) ReadDir(name string) ([]fs.DirEntry, error) {
 
 func (m memory) load(name string, _ fs.FileInfo) ([]byte, error) {
 	n, err := m.get("open", name)
+	if err == nil && n.unread {
+		err = &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
 	if err != nil {
 		return nil, err
 	}

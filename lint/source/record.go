@@ -1,6 +1,7 @@
 package source
 
 import (
+	"errors"
 	"io/fs"
 	"path"
 	"sync"
@@ -15,6 +16,8 @@ type Seen struct {
 	Data []byte
 	// Listed says that it was only seen in the list of its directory.
 	Listed bool
+	// Unread says that this process was not allowed to read it.
+	Unread bool
 }
 
 // Recording remembers all that is asked for below a root, by real path: what a snapshot must hold
@@ -55,12 +58,24 @@ func (rec *Recording) note(name string, mode fs.FileMode, listed bool) *Seen {
 	return s
 }
 
+// refused notes what this process was not allowed to read: it is not the same as nothing.
+func (rec *Recording) refused(name string, mode fs.FileMode, err error) {
+	if !errors.Is(err, fs.ErrPermission) {
+		return
+	}
+	s := rec.note(name, mode, false)
+	rec.mu.Lock()
+	s.Unread = true
+	rec.mu.Unlock()
+}
+
 // Lstat describes a path and notes it.
 func (rec *Recording) Lstat(name string) (fs.FileInfo, error) { return rec.lstat(name, false) }
 
 func (rec *Recording) lstat(name string, listed bool) (fs.FileInfo, error) {
 	info, err := rec.backend.Lstat(name)
 	if err != nil {
+		rec.refused(name, 0, err)
 		return nil, err
 	}
 	s := rec.note(name, info.Mode(), listed)
@@ -77,6 +92,7 @@ func (rec *Recording) lstat(name string, listed bool) (fs.FileInfo, error) {
 // ReadDir lists a directory and notes what is in it.
 func (rec *Recording) ReadDir(name string) ([]fs.DirEntry, error) {
 	entries, err := rec.backend.ReadDir(name)
+	rec.refused(name, fs.ModeDir, err)
 	for _, e := range entries {
 		_, _ = rec.lstat(path.Join(name, e.Name()), true) // one that is gone meanwhile is not noted
 	}
@@ -85,6 +101,7 @@ func (rec *Recording) ReadDir(name string) ([]fs.DirEntry, error) {
 
 func (rec *Recording) load(name string, info fs.FileInfo) ([]byte, error) {
 	data, err := rec.backend.load(name, info)
+	rec.refused(name, info.Mode(), err)
 	if err == nil {
 		s := rec.note(name, info.Mode(), false)
 		rec.mu.Lock()

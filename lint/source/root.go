@@ -100,6 +100,13 @@ func newRoot(name string, b backend) *Root {
 // Live says whether the root is this machine.
 func (r *Root) Live() bool { return r.live }
 
+// EvidenceFile is where a snapshot keeps what the running machine showed that it was taken from.
+const EvidenceFile = "/fpmlint/evidence.json"
+
+// Whole says that what is not here is not there either: on this machine, and in a snapshot of a
+// running one, which holds all that was asked for.
+func (r *Root) Whole() bool { return r.live || r.Exists(EvidenceFile) }
+
 // Rendered says that a daemon reads the root's files as they are: on this machine, and in a dump
 // that nginx printed. Elsewhere a file may be a template.
 func (r *Root) Rendered() bool { return r.live || r.dump }

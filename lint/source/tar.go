@@ -22,6 +22,13 @@ const (
 	maxWindow     = 64 << 20
 )
 
+// NotAllowed is the comment of an entry in a snapshot whose content this process was not allowed
+// to read when the snapshot was taken. Other programs pass over comments.
+const NotAllowed = "fpmlint: not allowed to read"
+
+// PAXComment is the extended header that holds an entry's comment.
+const PAXComment = "comment"
+
 // Tar reads a snapshot into memory: tar, plain or compressed with gzip or zstd. Where all entries
 // lie in one directory that looks like a root, that directory is the root.
 func Tar(name string, r io.Reader) (*Root, error) {
@@ -137,7 +144,7 @@ func (m memory) readTar(t archive) error {
 			return fmt.Errorf("the entry %q leads out of the archive", h.Name)
 		}
 		p := path.Clean("/" + h.Name)
-		n := &node{mode: fs.FileMode(h.Mode).Perm()}
+		n := &node{mode: fs.FileMode(h.Mode).Perm(), unread: h.PAXRecords[PAXComment] == NotAllowed}
 		switch h.Typeflag {
 		case tar.TypeDir:
 			n.mode |= fs.ModeDir

@@ -77,6 +77,20 @@ func (s *Stack) look() {
 	}
 }
 
+// lookAtProxied adds the sockets of other servers that nginx passes to.
+func (s *Stack) lookAtProxied() {
+	if !s.Live || s.FPMHost.Evidence == nil {
+		return
+	}
+	for _, h := range s.Proxied {
+		for _, b := range h.Backends {
+			if b.Address.IsUnix() {
+				s.FPMHost.Evidence.Look([]string{b.Address.Path})
+			}
+		}
+	}
+}
+
 // Silence says why nobody answers at an address where a pool should listen, by the evidence of a
 // running machine; "" where somebody does, or where unknown says why nobody can tell.
 func (s *Stack) Silence(c *nginx.Config, pool *fpm.Pool, a address.Address) (silence, unknown string) {

@@ -50,6 +50,7 @@ func (s *Stack) Join() {
 			}
 		}
 	}
+	s.lookAtProxied()
 	s.wpOnce, s.handoffsOnce = sync.Once{}, sync.Once{}
 }
 

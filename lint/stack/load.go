@@ -183,12 +183,12 @@ func (s *Stack) addSides(nginxRoot, fpmRoot *source.Root, o Options) error {
 	if nginxRoot != nil && len(s.Nginx) > 0 {
 		s.addImageTemplates(nginxRoot)
 	}
-	if nginxRoot != nil && len(s.Nginx) == 0 && !nginxRoot.Live() {
+	if nginxRoot != nil && len(s.Nginx) == 0 && !nginxRoot.Whole() {
 		if err := s.recogniseNginx(nginxRoot); err != nil {
 			return err
 		}
 	}
-	if fpmRoot != nil && len(s.Masters) == 0 && !fpmRoot.Live() {
+	if fpmRoot != nil && len(s.Masters) == 0 && !fpmRoot.Whole() {
 		return s.recogniseFPM(fpmRoot)
 	}
 	return nil
