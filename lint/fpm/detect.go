@@ -38,7 +38,7 @@ func Detect(data []byte) bool {
 		}
 		return true
 	})
-	if !found && !(daemon && listen) || problems > entries || 2*foreign > entries {
+	if found = found || daemon && listen; !found || problems > entries || 2*foreign > entries {
 		return false
 	}
 	_, template := TemplateMark(source.NewFile("", data))
