@@ -42,6 +42,7 @@ func auditCommand() *cli.Command {
 			&cli.StringFlag{Name: "since", Usage: "compare with the earlier `REPORT.json`"},
 			&cli.StringFlag{Name: "select", Usage: "only these `RULE,...`"},
 			&cli.StringFlag{Name: "ignore", Usage: "not these `RULE,...`"},
+			&cli.BoolFlag{Name: "strict", Usage: "a host that was not audited, or not read completely, counts as an error"},
 			&cli.BoolFlag{Name: "quiet", Usage: "no summary"},
 		},
 		Action: runAudit,
@@ -96,13 +97,16 @@ func runAudit(c *cli.Context) error {
 			return err
 		}
 	}
-	return auditExit(r, failOn)
+	return auditExit(r, failOn, c.Bool("strict"))
 }
 
 // auditExit is 1 from a severity on, and 2 where no host could be audited at all.
-func auditExit(r *audit.Report, failOn lint.Severity) error {
+func auditExit(r *audit.Report, failOn lint.Severity, strict bool) error {
 	if !slices.ContainsFunc(r.Hosts, func(h audit.Host) bool { return h.Status == audit.OK }) {
 		return errors.New("no host could be audited")
+	}
+	if strict && slices.ContainsFunc(r.Hosts, func(h audit.Host) bool { return h.Status != audit.OK || h.Reason != "" }) {
+		return exitError(exitFindings)
 	}
 	for _, f := range r.Findings {
 		if s, err := lint.ParseSeverity(f.Severity); err == nil && failOn != 0 && s >= failOn {

@@ -188,6 +188,7 @@ type document struct {
 	Status   string
 	Reason   string
 	Stacks   []struct{ Name string }
+	Hosts    []struct{} // only a report of audit has them
 	Findings []struct {
 		Finding
 		Stack string
@@ -223,6 +224,8 @@ func (in Input) report() ([]result, error) {
 	case d.Status == Unreachable || d.Status == Failed:
 		r.status, r.reason = d.Status, printable(snapshot.Text(d.Reason))
 		return []result{r}, nil
+	case d.Hosts != nil:
+		return nil, errors.New("a report of fpmlint audit is no host: --since takes it")
 	case d.Stacks == nil || d.Findings == nil:
 		return nil, errors.New("no report of fpmlint lint --format json")
 	}

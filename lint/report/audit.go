@@ -76,7 +76,7 @@ func AuditText(w io.Writer, r *audit.Report, o Options) error {
 				failed++
 			}
 		}
-		t.line("result: %d hosts, %d of them not audited: %d errors, %d warnings, %d info", len(r.Hosts), failed, s.Error, s.Warning, s.Info)
+		t.line("result: %s, %d of them not audited: %s, %s, %d info", count(len(r.Hosts), "host"), failed, count(s.Error, "error"), count(s.Warning, "warning"), s.Info)
 	}
 	_, err := io.WriteString(w, t.b.String())
 	return err

@@ -26,6 +26,9 @@ const maxWalk = 100_000
 // skipDirs hold no configuration of this stack and may be huge.
 var skipDirs = []string{".git", ".hg", ".svn", "node_modules", "vendor", "proc", "sys", "dev"}
 
+// backups is where fix keeps what it replaced below a root.
+const backups = "/var/lib/fpmlint"
+
 // candidates are a directory's files by what their content is.
 type candidates struct {
 	entries   []string // nginx main files
@@ -53,7 +56,7 @@ func search(root *source.Root, dir string) (candidates, error) {
 		for _, e := range entries {
 			p := path.Join(dir, e.Name())
 			if e.IsDir() {
-				if !slices.Contains(skipDirs, e.Name()) {
+				if !slices.Contains(skipDirs, e.Name()) && !strings.HasSuffix(p, backups) {
 					if err := walk(p); err != nil {
 						return err
 					}
