@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"sync"
 
 	"fpmlint/lint/audit"
 )
@@ -22,7 +23,7 @@ var auditStyle string
 //go:embed audit.js
 var auditScript string
 
-var auditPage = template.Must(template.New("audit").Parse(auditPageText))
+var auditPage = sync.OnceValue(func() *template.Template { return template.Must(template.New("audit").Parse(auditPageText)) })
 
 // AuditHTML prints one page that needs nothing else and runs nothing but its own script: the
 // policy names the script and the style by their hashes. What hosts say is data to the script,
@@ -40,7 +41,7 @@ func AuditHTML(w io.Writer, r *audit.Report, o Options) error {
 	if err != nil {
 		return err
 	}
-	return auditPage.Execute(w, map[string]any{
+	return auditPage().Execute(w, map[string]any{
 		"Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; script-src '" + hashOf(auditScript) + "'; style-src '" + hashOf(auditStyle) + "'",
 		"Style":  template.HTML("<style>" + auditStyle + "</style>"),                                       //nolint:gosec // a constant
 		"Script": template.HTML("<script>" + auditScript + "</script>"),                                    //nolint:gosec // a constant

@@ -4,32 +4,35 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"sync"
 
 	"fpmlint/lint/logs"
 )
 
 // DiagnoseHTML prints one page that needs nothing else. All text from logs and configurations is
 // escaped by html/template, and by Escape, as marks that reorder text mislead in a browser too.
-func DiagnoseHTML(w io.Writer, r *logs.Report) error { return diagnosePage.Execute(w, r) }
+func DiagnoseHTML(w io.Writer, r *logs.Report) error { return diagnosePage().Execute(w, r) }
 
-var diagnosePage = template.Must(template.New("diagnose").Funcs(template.FuncMap{
-	"safe":   func(v any) string { return Escape(fmt.Sprint(v)) },
-	"answer": answer,
-	"moment": moment,
-	"short":  shortly,
-	"height": func(i *logs.Incident, n int) int {
-		highest := 1
-		for _, b := range i.Bars {
-			highest = max(highest, b)
-		}
-		return (n*40 + highest - 1) / highest
-	},
-	"mul":   func(x int) int { return 10 * x },
-	"under": func(h int) int { return 40 - h },
-	"top": func(of *logs.Incident) []named {
-		return []named{{"requests", of.Requests}, {"hosts", of.Hosts}, {"clients", of.Clients}, {"waits in", of.Traces}}
-	},
-}).Parse(`<!DOCTYPE html>
+// diagnosePage is read when it is first asked for: few runs print it.
+var diagnosePage = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("diagnose").Funcs(template.FuncMap{
+		"safe":   func(v any) string { return Escape(fmt.Sprint(v)) },
+		"answer": answer,
+		"moment": moment,
+		"short":  shortly,
+		"height": func(i *logs.Incident, n int) int {
+			highest := 1
+			for _, b := range i.Bars {
+				highest = max(highest, b)
+			}
+			return (n*40 + highest - 1) / highest
+		},
+		"mul":   func(x int) int { return 10 * x },
+		"under": func(h int) int { return 40 - h },
+		"top": func(of *logs.Incident) []named {
+			return []named{{"requests", of.Requests}, {"hosts", of.Hosts}, {"clients", of.Clients}, {"waits in", of.Traces}}
+		},
+	}).Parse(`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -74,6 +77,7 @@ svg { display: block; fill: currentColor; }
 {{end}}</body>
 </html>
 `))
+})
 
 type named struct {
 	Name   string

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"fpmlint/lint/source"
 )
@@ -12,27 +13,32 @@ import (
 // Mask stands for a value that was left out. It says nothing of the value's length.
 const Mask = "MASKED"
 
+// pattern is a regular expression that is compiled when it is first asked for: most runs mask nothing.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
 var (
 	// secretName is a name whose value is likely a credential.
-	secretName = regexp.MustCompile(`(?i)pass|pwd|secret|token|salt|credential|private|bearer|dsn|auth|signature|licen[sc]e|session_?id|cookie|api_?key|access_?key|[_.-]key|key$|^key|pw$|cloud_id|_url$|_uri$|connection_?str`)
+	secretName = pattern(`(?i)pass|pwd|secret|token|salt|credential|private|bearer|dsn|auth|signature|licen[sc]e|session_?id|cookie|api_?key|access_?key|[_.-]key|key$|^key|pw$|cloud_id|_url$|_uri$|connection_?str`)
 	// keyBlock is a private key in PEM.
-	keyBlock = regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY`)
+	keyBlock = pattern(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY`)
 	// credentials are values that are credentials by their form: HTTP credentials, keys and tokens of
 	// well-known services, signed tokens.
-	credentials = regexp.MustCompile(`(?i)\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\b(?:ghp|gho|ghs|ghu|glpat|sk_live|sk_test|rk_live|xox[abprs])[_-][A-Za-z0-9_-]{8,}` +
+	credentials = pattern(`(?i)\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\b(?:ghp|gho|ghs|ghu|glpat|sk_live|sk_test|rk_live|xox[abprs])[_-][A-Za-z0-9_-]{8,}` +
 		`|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?|\b(?:basic|bearer)\s+[A-Za-z0-9+/_.=-]{6,}|\b\d{8,10}:[A-Za-z0-9_-]{35}`)
 	// userinfo is what stands before a URL's host. A password may hold any sign, so that it ends at
 	// the last @.
-	userinfo = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://([^\s:/@"']*:[^\s"';]+|[^\s:/@"']{16,})@`)
+	userinfo = pattern(`[A-Za-z][A-Za-z0-9+.-]*://([^\s:/@"']*:[^\s"';]+|[^\s:/@"']{16,})@`)
 	// random is a word that may be drawn by lot; isRandom decides.
-	random = regexp.MustCompile(`[A-Za-z0-9+/_-]{32,}={0,2}`)
+	random = pattern(`[A-Za-z0-9+/_-]{32,}={0,2}`)
 	// assignment is a name and a value within a text: a DSN, a URL's query, JSON, a header. Only names
 	// like secrets' are in it.
-	assignment = regexp.MustCompile(`(?i)(?:[A-Za-z0-9_.\[\]-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|salt|credential|auth(?:orization)?|api_?key|access_?key|private_?key|signature)[A-Za-z0-9_.\]-]*|[?&](?:key|sig|code|pw))` +
+	assignment = pattern(`(?i)(?:[A-Za-z0-9_.\[\]-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|salt|credential|auth(?:orization)?|api_?key|access_?key|private_?key|signature)[A-Za-z0-9_.\]-]*|[?&](?:key|sig|code|pw))` +
 		`\\?["']?\s*(?:=>|[=:])\s*("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\\"(?:[^\\"\n]|\\[^"\n])*|[^\s;"'\\]+)`)
 	// variables are values that come from a request or the environment.
-	variables = regexp.MustCompile(`^(?:\$(?:[A-Za-z_]\w*|\d)|\$\{\w+\}|[^\w$])*$`)
-	word      = regexp.MustCompile(`[\pL\pN_]+`)
+	variables = pattern(`^(?:\$(?:[A-Za-z_]\w*|\d)|\$\{\w+\}|[^\w$])*$`)
+	word      = pattern(`[\pL\pN_]+`)
 )
 
 // trivial are values that are no credentials whatever their name.
@@ -75,7 +81,7 @@ func (m *masker) drop(start, end int, kept string) {
 // blur replaces the words of a text that has no grammar and keeps its signs: what was no setting
 // before is none after, for the same reason.
 func (m *masker) blur(start, end int) {
-	for _, at := range word.FindAllIndex(m.file.Data[start:end], -1) {
+	for _, at := range word().FindAllIndex(m.file.Data[start:end], -1) {
 		m.edits = append(m.edits, span{start + at[0], start + at[1], "x"})
 		m.lines[m.file.Position(start+at[0]).Line] = true
 	}
@@ -114,8 +120,8 @@ func (m *masker) quoted(start, end int) {
 // text hides what is a credential by its form, or by the name before it, within a value.
 func (m *masker) text(start, end int) {
 	data := m.file.Data[start:end]
-	for _, at := range assignment.FindAllSubmatchIndex(data, -1) {
-		if !variables.Match(data[at[2]:at[3]]) {
+	for _, at := range assignment().FindAllSubmatchIndex(data, -1) {
+		if !variables().Match(data[at[2]:at[3]]) {
 			m.quoted(start+at[2], start+at[3])
 		}
 	}
@@ -123,7 +129,7 @@ func (m *masker) text(start, end int) {
 	if bytes.HasPrefix(bytes.TrimLeft(data, "\"'"), []byte("/")) && m.paths {
 		return
 	}
-	for _, at := range random.FindAllIndex(data, -1) {
+	for _, at := range random().FindAllIndex(data, -1) {
 		// A path is looked at by its parts: long ones are common.
 		path := data[at[0]] == '/' || at[0] > 0 && bytes.IndexByte([]byte("/.:$}"), data[at[0]-1]) >= 0 || bytes.Count(data[at[0]:at[1]], []byte("/")) > 2
 		if !path {
@@ -145,14 +151,14 @@ func (m *masker) text(start, end int) {
 // forms hides the credentials whose form no path and no name has.
 func (m *masker) forms(start, end int) {
 	data := m.file.Data[start:end]
-	for _, at := range userinfo.FindAllSubmatchIndex(data, -1) {
+	for _, at := range userinfo().FindAllSubmatchIndex(data, -1) {
 		from := at[2]
 		if i := bytes.IndexByte(data[at[2]:at[3]], ':'); i >= 0 {
 			from += i + 1 // a URL keeps its user
 		}
 		m.hide(start+from, start+at[3])
 	}
-	for _, at := range credentials.FindAllIndex(data, -1) {
+	for _, at := range credentials().FindAllIndex(data, -1) {
 		m.hide(start+at[0], start+at[1])
 	}
 }
@@ -185,7 +191,7 @@ func isTrivial(value string) bool {
 }
 
 // generated are the words in a file's head by which lint.Generated tells who writes it.
-var generated = regexp.MustCompile(`(?i)ansible managed|managed by puppet|generated by chef|cpanel|\bsalt\b|do not edit|don't edit|do not modify|automatically generated|auto-?generated`)
+var generated = pattern(`(?i)ansible managed|managed by puppet|generated by chef|cpanel|\bsalt\b|do not edit|don't edit|do not modify|automatically generated|auto-?generated`)
 
 // generatedHead is how far these words count, in bytes.
 const generatedHead = 2048
@@ -197,7 +203,7 @@ func (m *masker) keep(start, end int) string {
 		return text
 	}
 	if start < generatedHead {
-		if words := generated.FindString(text); words != "" {
+		if words := generated().FindString(text); words != "" {
 			return " " + words
 		}
 	}

@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -13,15 +12,15 @@ var plainEnv = []string{"path", "hostname", "tmp", "temp", "tmpdir", "home", "la
 var (
 	// entry is a setting: its name, its index and what comes before the value. Names hold almost
 	// any sign in PHP's grammar.
-	entry = regexp.MustCompile(`^([ \t]*(?:\[[^\]=]*\][ \t]*)?)([^=;\["]*?)[ \t]*(\[[^\]]*\]?[^=]*)?=[ \t]*`)
+	entry = pattern(`^([ \t]*(?:\[[^\]=]*\][ \t]*)?)([^=;\["]*?)[ \t]*(\[[^\]]*\]?[^=]*)?=[ \t]*`)
 	// header is a section.
-	header = regexp.MustCompile(`^[ \t]*\[[^\]=]*\][ \t]*(?:[;#].*)?$`)
+	header = pattern(`^[ \t]*\[[^\]=]*\][ \t]*(?:[;#].*)?$`)
 	// environmental is a name as environment variables have it; PHP's settings are in lower case.
-	environmental = regexp.MustCompile(`^(?:export[ \t]+)?[A-Z][A-Z0-9_]*$`)
+	environmental = pattern(`^(?:export[ \t]+)?[A-Z][A-Z0-9_]*$`)
 	// commentedEntry is a setting that is commented out: its name stays, a fix goes there.
-	commentedEntry = regexp.MustCompile(`^[ \t]*[;#][ \t]*[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*(?:\[[A-Za-z0-9_.]*\])?[ \t]*=`)
+	commentedEntry = pattern(`^[ \t]*[;#][ \t]*[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*(?:\[[A-Za-z0-9_.]*\])?[ \t]*=`)
 	// plainIni are settings of PHP that only sound like secrets.
-	plainIni = regexp.MustCompile(`^(session\.(?:use_|cookie_|cache_|auto_|gc_|name|save_handler|sid_|hash_|entropy_|upload)|auto_|pm\.|listen\.|access\.|opcache\.|security\.|mysqli\.allow|url_rewriter|openssl\.ca|curl\.ca|mysqlnd\.|highlight\.)`)
+	plainIni = pattern(`^(session\.(?:use_|cookie_|cache_|auto_|gc_|name|save_handler|sid_|hash_|entropy_|upload)|auto_|pm\.|listen\.|access\.|opcache\.|security\.|mysqli\.allow|url_rewriter|openssl\.ca|curl\.ca|mysqlnd\.|highlight\.)`)
 )
 
 // ini masks a file of PHP's: environment variables that are not known to be plain, settings whose
@@ -42,11 +41,11 @@ func (m *masker) ini() {
 func (m *masker) iniLine(start, end int) int {
 	line := m.file.Data[start:end]
 	trimmed := bytes.TrimLeft(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")), " \t")
-	at := entry.FindSubmatchIndex(line)
+	at := entry().FindSubmatchIndex(line)
 	switch {
 	case len(trimmed) == 0:
 	case trimmed[0] == ';':
-		kept := commentedEntry.FindIndex(line)
+		kept := commentedEntry().FindIndex(line)
 		if kept != nil && !bytes.Contains(line, []byte("fpmlint:")) {
 			m.drop(start+kept[1], end, "")
 			break
@@ -55,7 +54,7 @@ func (m *masker) iniLine(start, end int) int {
 		m.drop(from, end, m.keep(from, end))
 	case trimmed[0] == '#':
 		m.hash(end-len(trimmed), end)
-	case header.Match(line):
+	case header().Match(line):
 		from := start + bytes.IndexByte(line, ']') + 1
 		if rest := bytes.TrimLeft(m.file.Data[from:end], " \t"); len(rest) > 0 && rest[0] == '#' {
 			m.hash(end-len(rest), end)
@@ -78,10 +77,10 @@ func (m *masker) hash(start, end int) {
 	switch {
 	case bytes.HasPrefix(bytes.TrimLeft(text, "# \t"), []byte("fpmlint:")):
 		return
-	case commentedEntry.Match(text):
-		kept = commentedEntry.FindIndex(text)
-	case start < generatedHead && generated.Match(text):
-		kept = generated.FindIndex(text)
+	case commentedEntry().Match(text):
+		kept = commentedEntry().FindIndex(text)
+	case start < generatedHead && generated().Match(text):
+		kept = generated().FindIndex(text)
 	}
 	m.blur(start, start+kept[0])
 	m.blur(start+kept[1], end)
@@ -102,11 +101,11 @@ func (m *masker) iniEntry(start, end int, at []int) int {
 	secret := false
 	switch key {
 	case "env":
-		secret = !slices.Contains(plainEnv, index) && !variables.Match(value[:stop])
+		secret = !slices.Contains(plainEnv, index) && !variables().Match(value[:stop])
 	case "php_value", "php_admin_value", "php_flag", "php_admin_flag":
 		secret = iniSecret(index, value)
 	default:
-		secret = iniSecret(key, value) || environmental.MatchString(name) && !strings.HasPrefix(name, "SMTP")
+		secret = iniSecret(key, value) || environmental().MatchString(name) && !strings.HasPrefix(name, "SMTP")
 	}
 	secret = secret || at[6] >= 0 && bytes.IndexByte(data[start+at[6]:start+at[7]], ']') < 0 // no setting
 	// A quote that does not end in the line goes on in the next ones.
@@ -156,14 +155,14 @@ func iniValue(value []byte) (end, comment int) {
 }
 
 // sessionDir is a directory of sessions: levels and a mode may stand before it.
-var sessionDir = regexp.MustCompile(`^["']?(?:\d+;){0,2}/`)
+var sessionDir = pattern(`^["']?(?:\d+;){0,2}/`)
 
 func iniSecret(key string, value []byte) bool {
 	switch {
 	case key == "session.save_path":
-		return !sessionDir.Match(value)
-	case plainIni.MatchString(key):
+		return !sessionDir().Match(value)
+	case plainIni().MatchString(key):
 		return false
 	}
-	return key == "sendmail_path" || secretName.MatchString(key)
+	return key == "sendmail_path" || secretName().MatchString(key)
 }

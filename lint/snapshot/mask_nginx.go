@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -25,18 +24,18 @@ var plainHeaders = []string{
 
 var (
 	// secretDirective is a directive, of any module, whose arguments are secrets.
-	secretDirective = regexp.MustCompile(`(?i)secret|token|passw|credential|salt|api_?key|(?:_key|_iv|_md5)$|_set_body$|_by_lua$|^perl|^redis2_`)
+	secretDirective = pattern(`(?i)secret|token|passw|credential|salt|api_?key|(?:_key|_iv|_md5)$|_set_body$|_by_lua$|^perl|^redis2_`)
 	// plainDirective are those that only sound so.
-	plainDirective = regexp.MustCompile(`_tokens$|certificate_key$|cache_key$|_password_file$|ticket_key$|^auth_jwt_key_`)
+	plainDirective = pattern(`_tokens$|certificate_key$|cache_key$|_password_file$|ticket_key$|^auth_jwt_key_`)
 	// secretVariable is a variable with which a request shows a secret.
-	secretVariable = regexp.MustCompile(`(?i)\$\{?(?:arg_|cookie_|http_x_|http_authorization|http_proxy_authorization)`)
-	plainVariable  = regexp.MustCompile(`(?i)\$\{?http_x_(?:forwarded|requested_with|real_ip|scheme|wap|moz|purpose|http)`)
+	secretVariable = pattern(`(?i)\$\{?(?:arg_|cookie_|http_x_|http_authorization|http_proxy_authorization)`)
+	plainVariable  = pattern(`(?i)\$\{?http_x_(?:forwarded|requested_with|real_ip|scheme|wap|moz|purpose|http)`)
 	// urlName is a variable for an address, whose value shows by its form whether it is a secret.
-	urlName = regexp.MustCompile(`(?i)ur[il]$`)
+	urlName = pattern(`(?i)ur[il]$`)
 	// identifier is a directive's name.
-	identifier = regexp.MustCompile(`^[A-Za-z_]\w*$`)
+	identifier = pattern(`^[A-Za-z_]\w*$`)
 	// commentedOut is a directive in a comment, of which its name is kept: a fix goes there.
-	commentedOut = regexp.MustCompile(`^([ \t]*(?:fastcgi|client|proxy|worker|keepalive)_[a-z_]+)[ \t][^;]*;`)
+	commentedOut = pattern(`^([ \t]*(?:fastcgi|client|proxy|worker|keepalive)_[a-z_]+)[ \t][^;]*;`)
 )
 
 // nginx masks a file of nginx's: its statements one by one, what stands between them, and what
@@ -87,7 +86,7 @@ func (m *masker) between(from, start, end int) int {
 		}
 		if i := bytes.IndexByte(line, '#'); i >= 0 {
 			comment, stop := from+i+1, from+len(bytes.TrimRight(line, "\r"))
-			if kept := commentedOut.FindSubmatch(m.file.Data[comment:max(comment, stop)]); kept != nil {
+			if kept := commentedOut().FindSubmatch(m.file.Data[comment:max(comment, stop)]); kept != nil {
 				m.drop(comment, stop, string(kept[1])+" ")
 			} else {
 				m.drop(comment, stop, m.keep(comment, max(comment, stop)))
@@ -106,12 +105,12 @@ func blockOf(s *nginx.Statement) block {
 		switch {
 		case len(s.Args) > 1 && sensitive(s.Arg(0)):
 			return keysBlock
-		case len(s.Args) > 1 && secretName.MatchString(s.Arg(1)):
+		case len(s.Args) > 1 && secretName().MatchString(s.Arg(1)):
 			return secretBlock
 		}
 		return dataBlock
 	case "geo":
-		if n := len(s.Args); n > 0 && secretName.MatchString(s.Arg(n-1)) {
+		if n := len(s.Args); n > 0 && secretName().MatchString(s.Arg(n-1)) {
 			return secretBlock
 		}
 		return dataBlock
@@ -123,7 +122,7 @@ func blockOf(s *nginx.Statement) block {
 
 // sensitive says whether a value has a variable with which a request shows a secret.
 func sensitive(value string) bool {
-	return strings.Contains(value, "$") && !plainVariable.MatchString(value) && (secretVariable.MatchString(value) || secretName.MatchString(value))
+	return strings.Contains(value, "$") && !plainVariable().MatchString(value) && (secretVariable().MatchString(value) || secretName().MatchString(value))
 }
 
 func (m *masker) statement(s *nginx.Statement, within block) {
@@ -145,7 +144,7 @@ func (m *masker) statement(s *nginx.Statement, within block) {
 		return
 	}
 	switch {
-	case !identifier.MatchString(s.Name): // a file of another kind, included
+	case !identifier().MatchString(s.Name): // a file of another kind, included
 		m.blur(int(s.Start), int(s.NameEnd))
 		for _, a := range s.Args {
 			m.blur(int(a.Start), int(a.End()))
@@ -157,12 +156,12 @@ func (m *masker) statement(s *nginx.Statement, within block) {
 			m.arguments(s, 1)
 		}
 	case name == "add_header" || strings.HasPrefix(name, "more_set_"):
-		if secretName.MatchString(s.Arg(0)) && name == "add_header" {
+		if secretName().MatchString(s.Arg(0)) && name == "add_header" {
 			m.arguments(s, 1)
 		}
 		m.texts(s)
 	case name == "set" || name == "js_var" || name == "set_unescape_uri":
-		if n := s.Arg(0); secretName.MatchString(n) && !urlName.MatchString(n) {
+		if n := s.Arg(0); secretName().MatchString(n) && !urlName().MatchString(n) {
 			m.arguments(s, 1)
 		}
 		m.texts(s)
@@ -183,9 +182,9 @@ func (m *masker) statement(s *nginx.Statement, within block) {
 			}
 		}
 		m.texts(s)
-	case secretDirective.MatchString(name) && !plainDirective.MatchString(name):
+	case secretDirective().MatchString(name) && !plainDirective().MatchString(name):
 		m.arguments(s, 0)
-	case strings.HasSuffix(name, "_certificate_key") && (strings.HasPrefix(s.Arg(0), "data:") || keyBlock.MatchString(s.Arg(0))):
+	case strings.HasSuffix(name, "_certificate_key") && (strings.HasPrefix(s.Arg(0), "data:") || keyBlock().MatchString(s.Arg(0))):
 		m.arguments(s, 0)
 	case isAddress(name):
 		// An address or a path may look like an assignment or like a random word.
@@ -246,7 +245,7 @@ func (m *masker) param(s *nginx.Statement) {
 // texts masks what is a credential within a statement's arguments.
 func (m *masker) texts(s *nginx.Statement) {
 	for _, a := range s.Args {
-		if keyBlock.MatchString(a.Value) {
+		if keyBlock().MatchString(a.Value) {
 			m.quoted(int(a.Start), int(a.End()))
 			continue
 		}
@@ -262,7 +261,7 @@ func (m *masker) arguments(s *nginx.Statement, from int) {
 }
 
 func (m *masker) token(value string, start, end int32) {
-	if value == "if_not_empty" || value == "always" || isTrivial(value) || variables.MatchString(value) {
+	if value == "if_not_empty" || value == "always" || isTrivial(value) || variables().MatchString(value) {
 		return
 	}
 	// The condition of an if ends with a parenthesis.

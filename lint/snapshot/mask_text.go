@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -11,23 +10,23 @@ import (
 var (
 	// quotedSetting is a setting that a sentence quotes: its name, in one of three forms, and what
 	// comes before its value.
-	quotedSetting = regexp.MustCompile(`(?i)\b(env|php_(?:admin_)?(?:value|flag))\[["']?([^\]"']*)["']?\]\s*(?:=|is)\s+` +
+	quotedSetting = pattern(`(?i)\b(env|php_(?:admin_)?(?:value|flag))\[["']?([^\]"']*)["']?\]\s*(?:=|is)\s+` +
 		`|\b(?:fastcgi|uwsgi|scgi)_param\s+["']?((?-i:[A-Z][A-Z0-9_]*))["']?\s+|(?:^|\s)([a-z][a-z0-9_.]*)\s+(?:=|is)\s+`)
 	// quotedWord is a word at which a daemon stops.
-	quotedWord = regexp.MustCompile(`unexpected "([^"]*)"`)
+	quotedWord = pattern(`unexpected "([^"]*)"`)
 )
 
 // Text masks a sentence that quotes a configuration, such as a finding's message. What follows the
 // name of a setting with a secret is hidden to the end: other values of it may follow.
 func Text(s string) string {
 	m := newMasker(source.NewFile("", []byte(s)))
-	for _, at := range quotedSetting.FindAllStringSubmatchIndex(s, -1) {
+	for _, at := range quotedSetting().FindAllStringSubmatchIndex(s, -1) {
 		if quotesSecret(s, at) {
 			m.hide(at[1], len(s))
 			break
 		}
 	}
-	for _, at := range quotedWord.FindAllStringSubmatchIndex(s, -1) {
+	for _, at := range quotedWord().FindAllStringSubmatchIndex(s, -1) {
 		m.blur(at[2], at[3])
 	}
 	m.text(0, len(s))

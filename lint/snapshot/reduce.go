@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
 )
 
@@ -81,21 +80,21 @@ func listener(line string) string {
 
 var (
 	// wpDefine is a switch that wp-config.php defines; wpInclude is another file that may.
-	wpDefine  = regexp.MustCompile(`(?i)^[^/#*]*define\s*\(\s*['"](DISABLE_WP_CRON|ALTERNATE_WP_CRON)['"]\s*,\s*['"]?(\w*)['"]?\s*([^)]*)\)`)
-	wpInclude = regexp.MustCompile(`(?i)^[^/#*]*\b(?:require|include)(?:_once)?\b`)
+	wpDefine  = pattern(`(?i)^[^/#*]*define\s*\(\s*['"](DISABLE_WP_CRON|ALTERNATE_WP_CRON)['"]\s*,\s*['"]?(\w*)['"]?\s*([^)]*)\)`)
+	wpInclude = pattern(`(?i)^[^/#*]*\b(?:require|include)(?:_once)?\b`)
 )
 
 // wpLine says of a line of wp-config.php what rules ask: the switch and whether it is on, or that
 // another file is included. Nothing of the line itself is kept.
 func wpLine(line string) string {
-	switch m := wpDefine.FindStringSubmatch(line); {
+	switch m := wpDefine().FindStringSubmatch(line); {
 	case m != nil && m[3] == "" && isTrivial(m[2]):
 		return fmt.Sprintf("define('%s', %s);", strings.ToUpper(m[1]), cmp.Or(m[2], "''"))
 	case m != nil:
 		return fmt.Sprintf("define('%s', %s());", strings.ToUpper(m[1]), Mask)
 	case strings.HasPrefix(strings.TrimSpace(line), "<?php"):
 		return "<?php"
-	case wpInclude.MatchString(line) && !strings.Contains(line, "wp-settings.php"):
+	case wpInclude().MatchString(line) && !strings.Contains(line, "wp-settings.php"):
 		return "require " + Mask + ";"
 	}
 	return ""

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -169,7 +168,7 @@ func collect(s *stack.Stack, rec *source.Recording, m *Manifest) map[string]file
 		}
 		switch {
 		case p == "/" || strings.HasPrefix(p, "/fpmlint/"):
-		case seen.Listed && !stackName.MatchString(p): // a neighbour in /etc, say
+		case seen.Listed && !stackName().MatchString(p): // a neighbour in /etc, say
 		case seen.Mode.IsDir() && !volatile:
 			out[p] = file{mode: fs.ModeDir | seen.Mode.Perm(), unread: seen.Unread}
 		case seen.Link != "" && !volatile:
@@ -204,7 +203,7 @@ func collect(s *stack.Stack, rec *source.Recording, m *Manifest) map[string]file
 					data = mask.result()
 				}
 			}
-			if keyBlock.Match(seen.Data) && (data == nil || keyBlock.Match(data)) {
+			if keyBlock().Match(seen.Data) && (data == nil || keyBlock().Match(data)) {
 				data, reason = nil, "it holds a private key"
 			}
 			out[p] = file{mode: seen.Mode, data: data}
@@ -222,7 +221,7 @@ func collect(s *stack.Stack, rec *source.Recording, m *Manifest) map[string]file
 }
 
 // stackName is in the paths of what a listing may be asked for: its neighbours are left out.
-var stackName = regexp.MustCompile(`(?i)php|fpm|nginx|openresty`)
+var stackName = pattern(`(?i)php|fpm|nginx|openresty`)
 
 func underAny(dirs map[string]bool, p string) bool {
 	for p != "/" && p != "." {
