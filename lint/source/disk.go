@@ -10,7 +10,17 @@ import (
 // disk is a directory on disk. Callers pass resolved paths.
 type disk string
 
-func (d disk) at(name string) string                      { return filepath.Join(string(d), name) }
+// at is where a path inside lies on disk. Both are absolute and clean.
+func (d disk) at(name string) string {
+	switch {
+	case d == "/":
+		return filepath.FromSlash(name)
+	case name == "/":
+		return string(d)
+	}
+	return string(d) + filepath.FromSlash(name)
+}
+
 func (d disk) Lstat(name string) (fs.FileInfo, error)     { return os.Lstat(d.at(name)) }
 func (d disk) Readlink(name string) (string, error)       { return os.Readlink(d.at(name)) }
 func (d disk) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(d.at(name)) }

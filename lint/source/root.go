@@ -11,7 +11,6 @@ import (
 	"sync"
 
 	securejoin "github.com/cyphar/filepath-securejoin"
-	"golang.org/x/sync/singleflight"
 )
 
 // Errors that Root.Read returns, wrapped in an *fs.PathError.
@@ -42,11 +41,9 @@ type Root struct {
 	dump    bool
 	mounts  []mount
 
-	group singleflight.Group
 	mu    sync.Mutex
-	files map[string]*File // by real path
-	fails map[string]error
-	dirs  map[string]string // real paths of directories
+	files map[string]*reading // by real path
+	dirs  map[string]string   // real paths of directories
 	// missing are real paths of directories that are not there.
 	missing map[string]bool
 }
@@ -81,7 +78,7 @@ func DirWith(dir string, o Overlay) (*Root, error) {
 	r.live = abs == "/"
 	below := strings.TrimSuffix(wd, "/") + "/"
 	r.display = func(p string) string {
-		full := filepath.Join(abs, p)
+		full := disk(abs).at(clean(p))
 		if rel, ok := strings.CutPrefix(full, below); ok && wd != "/" && rel != "" {
 			return rel
 		}
@@ -93,7 +90,7 @@ func DirWith(dir string, o Overlay) (*Root, error) {
 func newRoot(name string, b backend) *Root {
 	return &Root{
 		Name: name, back: b, display: func(p string) string { return p },
-		files: map[string]*File{}, fails: map[string]error{}, dirs: map[string]string{}, missing: map[string]bool{},
+		files: map[string]*reading{}, dirs: map[string]string{}, missing: map[string]bool{},
 	}
 }
 
@@ -125,8 +122,16 @@ func (r *Root) Mount(prefix, target string) {
 	r.mounts = append(r.mounts, mount{path.Clean(prefix), path.Clean("/" + target)})
 }
 
+// clean makes a path absolute inside the root. One that is clean is not copied.
+func clean(p string) string {
+	if !path.IsAbs(p) {
+		p = "/" + p
+	}
+	return path.Clean(p)
+}
+
 func (r *Root) translate(p string) string {
-	p = path.Clean("/" + p)
+	p = clean(p)
 	for _, m := range r.mounts {
 		if rest, ok := strings.CutPrefix(p, m.prefix); ok && (rest == "" || rest[0] == '/') {
 			return path.Join(m.target, rest)
@@ -149,7 +154,10 @@ func (r *Root) resolve(p string) (real string, info fs.FileInfo, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	real = path.Join(dir, path.Base(p))
+	real = p
+	if dir != path.Dir(p) { // a link led elsewhere
+		real = path.Join(dir, path.Base(p))
+	}
 	if r.gone(dir) {
 		return real, nil, nil
 	}
@@ -297,32 +305,21 @@ func (r *Root) read(p string) (*File, error) {
 		return nil, &fs.PathError{Op: "open", Path: r.Display(p), Err: unwrap(err)}
 	}
 	r.mu.Lock()
-	f, fail := r.files[real], r.fails[real]
+	e := r.files[real]
+	if e == nil {
+		e = &reading{}
+		r.files[real] = e
+	}
 	r.mu.Unlock()
-	if f != nil || fail != nil {
-		return f, fail
-	}
-	v, err, _ := r.group.Do(real, func() (any, error) {
-		r.mu.Lock()
-		f, fail := r.files[real], r.fails[real]
-		r.mu.Unlock()
-		if f != nil || fail != nil { // another call ended since
-			return f, fail
-		}
-		f, err := r.load(real, info)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if err != nil {
-			r.fails[real] = err
-			return nil, err
-		}
-		r.files[real] = f
-		return f, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return v.(*File), nil
+	e.once.Do(func() { e.file, e.err = r.load(real, info) })
+	return e.file, e.err
+}
+
+// reading is the one reading of a file.
+type reading struct {
+	once sync.Once
+	file *File
+	err  error
 }
 
 func (r *Root) load(real string, info fs.FileInfo) (*File, error) {
@@ -346,7 +343,7 @@ func (r *Root) load(real string, info fs.FileInfo) (*File, error) {
 	}
 	f := &File{Path: real, Display: r.Display(real), Data: data, Mode: info.Mode()}
 	if r.disk != "" {
-		f.Disk = filepath.Join(r.disk, real)
+		f.Disk = disk(r.disk).at(real)
 	}
 	return f, nil
 }
