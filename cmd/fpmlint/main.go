@@ -30,8 +30,10 @@ const (
 )
 
 func main() {
-	// Trees are built once and dropped at the end: a larger heap is cheaper than collecting it.
+	// Trees are built once and dropped at the end: a larger heap is cheaper than collecting it, up to
+	// what any machine has.
 	debug.SetGCPercent(800)
+	debug.SetMemoryLimit(1 << 30)
 	os.Exit(runProcess())
 }
 

@@ -3,7 +3,6 @@ package fpm
 import (
 	"bytes"
 	"cmp"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -30,7 +29,7 @@ func (m *Master) SetEdits(key, value string) []source.Edit {
 	}
 	h := m.GlobalHeader()
 	if h.IsZero() || h.File != m.Conf {
-		return []source.Edit{{Span: m.Conf.Span(0, 0), NewText: "[global]" + eol(m.Conf, 0) + key + " = " + value + eol(m.Conf, 0)}}
+		return []source.Edit{{Span: m.Conf.Span(0, 0), NewText: "[global]" + m.Conf.LineEnding(0) + key + " = " + value + m.Conf.LineEnding(0)}}
 	}
 	end := m.sectionEnd(h)
 	for _, e := range m.Entries {
@@ -117,9 +116,10 @@ func (m *Master) sectionEnd(h source.Span) int {
 // out; the section's last line of the same group (listen.*, pm.*, emergency_restart_*); the
 // section's header.
 func (m *Master) place(f *source.File, start, end int, key string) int {
-	commented := regexp.MustCompile(`(?m)^[ \t]*;[ \t]*` + regexp.QuoteMeta(key) + `[ \t]*=`)
-	if at := commented.FindIndex(f.Data[start:end]); at != nil {
-		return start + at[0]
+	for line, rest := range source.Commented(f.Data[start:end], ';', key) {
+		if rest = bytes.TrimLeft(rest, " \t"); len(rest) > 0 && rest[0] == '=' {
+			return start + line
+		}
 	}
 	best := start
 	for group := key; best == start; {
@@ -142,21 +142,7 @@ func insert(f *source.File, at int, text string) source.Edit {
 	line, start := f.Line(f.Position(at).Line)
 	indent := line[:len(line)-len(bytes.TrimLeft(line, " \t"))]
 	end := start + len(line)
-	return source.Edit{Span: f.Span(end, end), NewText: eol(f, end) + string(indent) + text}
-}
-
-// eol is the line ending in use around an offset.
-func eol(f *source.File, at int) string {
-	if i := bytes.IndexByte(f.Data[min(at, len(f.Data)):], '\n'); i >= 0 {
-		if at += i; at > 0 && f.Data[at-1] == '\r' {
-			return "\r\n"
-		}
-		return "\n"
-	}
-	if bytes.Contains(f.Data, []byte("\r\n")) {
-		return "\r\n"
-	}
-	return "\n"
+	return source.Edit{Span: f.Span(end, end), NewText: f.LineEnding(end) + string(indent) + text}
 }
 
 // RemoveEdits take an entry out with its line; nil where something else stands on the line.

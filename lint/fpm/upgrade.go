@@ -91,9 +91,9 @@ func (m *Master) IniEdits(name, value string) []source.Edit {
 		return []source.Edit{insert(f, at, line)}
 	}
 	end := len(f.Data)
-	text := line + eol(f, end)
+	text := line + f.LineEnding(end)
 	if end > 0 && !strings.HasSuffix(string(f.Data[end-1:]), "\n") {
-		text = eol(f, end) + line
+		text = f.LineEnding(end) + line
 	}
 	return []source.Edit{{Span: f.Span(end, end), NewText: text}}
 }

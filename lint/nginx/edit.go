@@ -3,7 +3,6 @@ package nginx
 import (
 	"bytes"
 	"cmp"
-	"regexp"
 	"strings"
 
 	"fpmlint/lint/source"
@@ -42,7 +41,7 @@ func (s *Scope) InsertBefore(at *Statement, text string) []source.Edit {
 	lead := line[:start-begin]
 	sep := " "
 	if len(bytes.TrimSpace(lead)) == 0 {
-		sep = eol(f, start) + string(lead)
+		sep = f.LineEnding(start) + string(lead)
 	}
 	return []source.Edit{{Span: f.Span(start, start), NewText: strings.ReplaceAll(text, "\n", sep) + sep}}
 }
@@ -115,9 +114,11 @@ func (s *Scope) commentedOut(name string) (f *source.File, at int, ok bool) {
 	}
 	f = s.Statement.Src
 	start, end := int(s.Statement.Open)+1, int(s.Statement.End)
-	pattern := regexp.MustCompile(`(?m)^[ \t]*#[ \t]*` + regexp.QuoteMeta(name) + `[ \t]`)
-	for _, m := range pattern.FindAllIndex(f.Data[start:end], -1) {
-		at := start + m[0]
+	for line, rest := range source.Commented(f.Data[start:end], '#', name) {
+		if len(rest) == 0 || rest[0] != ' ' && rest[0] != '\t' {
+			continue
+		}
+		at := start + line
 		inner := false
 		for _, c := range s.Statement.Block {
 			inner = inner || c.IsBlock() && at > int(c.Start) && at < int(c.End)
@@ -161,18 +162,9 @@ func after(d *Statement, text string) source.Edit {
 }
 
 func below(f *source.File, lineEnd int, indent, text string) source.Edit {
-	return source.Edit{Span: f.Span(lineEnd, lineEnd), NewText: eol(f, lineEnd) + indent + text}
+	return source.Edit{Span: f.Span(lineEnd, lineEnd), NewText: f.LineEnding(lineEnd) + indent + text}
 }
 
 func indentOf(line []byte) string {
 	return string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
-}
-
-// eol is the line ending in use at an offset.
-func eol(f *source.File, at int) string {
-	i := bytes.IndexByte(f.Data[at:], '\n')
-	if i > 0 && f.Data[at+i-1] == '\r' || i < 0 && bytes.Contains(f.Data, []byte("\r\n")) {
-		return "\r\n"
-	}
-	return "\n"
 }

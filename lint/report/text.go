@@ -163,7 +163,7 @@ func (t *text) frame(s source.Span, width int, arrow string, paint func(string) 
 	if t.width >= minWidth {
 		room = max(minLine, min(maxLine, t.width-width-9)) // the number, the bar and two ellipses
 	}
-	shown, from, to := window(string(line), min(from, len(line)), to, room)
+	shown, from, to := window(line, min(from, len(line)), to, room)
 	before, marked := Escape(shown[:from]), Escape(shown[from:to])
 	t.line("%s %s", pad, t.dim("|"))
 	t.line("%s %s %s", t.dim(fmt.Sprintf("%*d", width, p.Line)), t.dim("|"), expand(before+marked+Escape(shown[to:])))
@@ -182,10 +182,10 @@ func (t *text) frame(s source.Span, width int, arrow string, paint func(string) 
 }
 
 // window cuts a very long line around the span.
-func window(line string, from, to, room int) (shown string, start, end int) {
+func window(line []byte, from, to, room int) (shown string, start, end int) {
 	to = max(from, to)
 	if len(line) <= room {
-		return line, from, to
+		return string(line), from, to
 	}
 	begin := max(0, from-room/3)
 	stop := min(len(line), begin+room)
@@ -203,7 +203,7 @@ func window(line string, from, to, room int) (shown string, start, end int) {
 	if stop < len(line) {
 		tail = "..."
 	}
-	return head + line[begin:stop] + tail, from - begin + len(head), to - begin + len(head)
+	return head + string(line[begin:stop]) + tail, from - begin + len(head), to - begin + len(head)
 }
 
 func expand(s string) string { return strings.ReplaceAll(s, "\t", "    ") }

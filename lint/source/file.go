@@ -30,8 +30,8 @@ type File struct {
 	// Mode is the file's mode; zero where it is unknown (standard input, a dump).
 	Mode fs.FileMode
 
-	once  sync.Once
-	lines []int // offset of each line's first byte
+	once   sync.Once
+	blocks []block
 }
 
 // NewFile makes a File from bytes that are at hand, for tests and standard input.
@@ -74,38 +74,72 @@ func (s Span) EndPosition() Position { return s.File.Position(s.End) }
 // Span covers the bytes from start to end, end excluded.
 func (f *File) Span(start, end int) Span { return Span{File: f, Start: start, End: end} }
 
+// blockSize is how far apart the places are whose lines are known at once: a file may consist of line
+// ends, or be one line.
+const blockSize = 4096
+
+// block is the line in which a block of the file begins: how many stand before it, and where it
+// begins.
+type block struct{ lines, start int32 }
+
 func (f *File) index() {
 	f.once.Do(func() {
-		f.lines = append(f.lines, 0)
-		for i := 0; ; {
-			j := bytes.IndexByte(f.Data[i:], '\n')
-			if j < 0 {
-				return
+		f.blocks = make([]block, 0, len(f.Data)/blockSize+1)
+		var at block
+		for begin := 0; begin <= len(f.Data); begin += blockSize {
+			f.blocks = append(f.blocks, at)
+			data := f.Data[begin:min(begin+blockSize, len(f.Data))]
+			if n := bytes.Count(data, newline); n > 0 {
+				at = block{at.lines + int32(n), int32(begin + bytes.LastIndexByte(data, '\n') + 1)}
 			}
-			i += j + 1
-			f.lines = append(f.lines, i)
 		}
 	})
 }
+
+var newline = []byte{'\n'}
 
 // Position converts a byte offset; an offset past the end is the end.
 func (f *File) Position(offset int) Position {
 	f.index()
 	offset = max(0, min(offset, len(f.Data)))
-	i := sort.SearchInts(f.lines, offset+1) - 1
-	return Position{Line: i + 1, Column: offset - f.lines[i] + 1}
+	at := f.blocks[offset/blockSize]
+	begin := offset / blockSize * blockSize
+	data := f.Data[begin:offset]
+	if n := bytes.Count(data, newline); n > 0 {
+		at = block{at.lines + int32(n), int32(begin + bytes.LastIndexByte(data, '\n') + 1)}
+	}
+	return Position{Line: int(at.lines) + 1, Column: offset - int(at.start) + 1}
 }
 
 // Line returns the bytes of a line, which counts from 1, without its line ending, and the offset
 // of its first byte. It returns nil where there is no such line.
 func (f *File) Line(n int) ([]byte, int) {
 	f.index()
-	if n < 1 || n > len(f.lines) {
+	start, ok := f.begin(n)
+	if !ok {
 		return nil, len(f.Data)
 	}
-	start, end := f.lines[n-1], len(f.Data)
-	if n < len(f.lines) {
-		end = f.lines[n] - 1
+	end, ok := f.begin(n + 1)
+	if ok {
+		end--
 	}
 	return bytes.TrimSuffix(f.Data[start:end], []byte("\r")), start
+}
+
+// begin is where a line begins; the file's end, where there is no such line.
+func (f *File) begin(line int) (offset int, ok bool) {
+	if line <= 1 {
+		return 0, line == 1
+	}
+	// The last block with too few lines before it holds the line feed.
+	i := sort.Search(len(f.blocks), func(i int) bool { return int(f.blocks[i].lines) >= line-1 }) - 1
+	offset = i * blockSize
+	for range line - 1 - int(f.blocks[i].lines) {
+		n := bytes.IndexByte(f.Data[offset:], '\n')
+		if n < 0 {
+			return len(f.Data), false
+		}
+		offset += n + 1
+	}
+	return offset, true
 }

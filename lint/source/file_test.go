@@ -49,6 +49,42 @@ func TestLineOutside(t *testing.T) {
 	}
 }
 
+// TestPositionInLargeFiles compares with counting line feeds, in lines that are longer than a block
+// of the index and in blocks of many lines.
+func TestPositionInLargeFiles(t *testing.T) {
+	for name, text := range map[string]string{
+		"one line":       strings.Repeat("x", 3*blockSize),
+		"line feeds":     strings.Repeat("\n", 3*blockSize),
+		"short lines":    strings.Repeat("abc\n", blockSize),
+		"long lines":     strings.Repeat(strings.Repeat("x", 2*blockSize)+"\n", 3),
+		"blocks of text": strings.Repeat(strings.Repeat("x", blockSize-1)+"\n", 3),
+		"CRLF":           strings.Repeat("y\r\n", 2*blockSize) + strings.Repeat("x", blockSize),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := NewFile("/f", []byte(text))
+			lines := strings.SplitAfter(text, "\n")
+			offset := 0
+			for i, want := range lines {
+				if p := f.Position(offset); p != (Position{i + 1, 1}) {
+					t.Fatalf("offset %d is at %v, want line %d", offset, p, i+1)
+				}
+				last := max(0, len(want)-1)
+				if p := f.Position(offset + last); p != (Position{i + 1, last + 1}) {
+					t.Fatalf("offset %d is at %v, want line %d column %d", offset+last, p, i+1, last+1)
+				}
+				line, start := f.Line(i + 1)
+				if start != offset || string(line) != strings.TrimSuffix(strings.TrimSuffix(want, "\n"), "\r") {
+					t.Fatalf("line %d has %d bytes from %d, want %d", i+1, len(line), start, offset)
+				}
+				offset += len(want)
+			}
+			if line, _ := f.Line(len(lines) + 1); line != nil {
+				t.Errorf("there is a line %d", len(lines)+1)
+			}
+		})
+	}
+}
+
 func TestSpan(t *testing.T) {
 	f := NewFile("/f", []byte("one\ntwo three\n"))
 	s := f.Span(4, 7)
