@@ -34,10 +34,33 @@ func (d disk) load(name string, info fs.FileInfo) ([]byte, error) {
 	return data, errors.Join(err, h.Close())
 }
 
+// open is load for a file that nobody has looked at: what it is, is asked of the open file.
+func (d disk) open(name string) ([]byte, fs.FileMode, error) {
+	h, err := openNoFollow(d.at(name))
+	if err != nil {
+		return nil, 0, err
+	}
+	mode, size, err := h.Stat()
+	switch {
+	case err != nil:
+	case !mode.IsRegular():
+		err = ErrNotRegular
+	case size > MaxFileSize:
+		err = ErrTooLarge
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, h.Close())
+	}
+	data, err := readAll(h, size)
+	return data, mode, errors.Join(err, h.Close())
+}
+
 // reader is an open file.
 type reader interface {
 	Read(p []byte) (int, error)
 	Close() error
+	// Stat says what the file is, as far as type and permissions go.
+	Stat() (mode fs.FileMode, size int64, err error)
 }
 
 // readAll reads a file that should have a size; those under proc have none. A file of the size

@@ -42,7 +42,11 @@ func (r *Root) Glob(pattern string) ([]string, error) {
 			next = slices.Grow(next, len(entries))
 			for _, e := range entries {
 				if want.match(e.Name()) {
-					next = append(next, prefix+e.Name())
+					p := prefix + e.Name()
+					next = append(next, p)
+					if i == len(parts)-1 {
+						r.list(p, e.Type())
+					}
 				}
 			}
 		}

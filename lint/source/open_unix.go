@@ -4,6 +4,7 @@ package source
 
 import (
 	"errors"
+	"io/fs"
 	"syscall"
 )
 
@@ -30,6 +31,28 @@ func (d descriptor) Read(p []byte) (int, error) {
 			return n, err
 		}
 	}
+}
+
+// Stat implements reader.
+func (d descriptor) Stat() (fs.FileMode, int64, error) {
+	var s syscall.Stat_t
+	if err := syscall.Fstat(int(d), &s); err != nil {
+		return 0, 0, err
+	}
+	mode := fs.FileMode(s.Mode & 0o777)
+	if s.Mode&syscall.S_ISUID != 0 {
+		mode |= fs.ModeSetuid
+	}
+	if s.Mode&syscall.S_ISGID != 0 {
+		mode |= fs.ModeSetgid
+	}
+	if s.Mode&syscall.S_ISVTX != 0 {
+		mode |= fs.ModeSticky
+	}
+	if s.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		mode |= fs.ModeIrregular
+	}
+	return mode, s.Size, nil
 }
 
 func (d descriptor) Close() error { return syscall.Close(int(d)) }
