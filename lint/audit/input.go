@@ -132,9 +132,13 @@ func unread(s *stack.Stack) string {
 	var problems []source.Problem
 	for _, c := range s.Nginx {
 		for _, p := range c.Problems {
-			if p.Kind != source.Unread || !c.Root.Whole() { // else it is a finding
-				problems = append(problems, p)
+			if p.Kind == source.Unread && c.Root.Whole() {
+				continue // it is a finding
 			}
+			if p.Kind != source.Template {
+				p.Message = "include " + p.Span.Text() + ": " + p.Message
+			}
+			problems = append(problems, p)
 		}
 	}
 	for _, m := range s.Masters {
@@ -147,7 +151,11 @@ func unread(s *stack.Stack) string {
 		return ""
 	}
 	first := problems[0]
-	return printable(fmt.Sprintf("not all of it was read: %s:%d: %s (and %d more)", first.Span.File.Path, first.Span.Position().Line, first.Message, len(problems)-1))
+	more := ""
+	if n := len(problems) - 1; n > 0 {
+		more = fmt.Sprintf(" (and %d more)", n)
+	}
+	return printable(fmt.Sprintf("not all of it was read: %s:%d: %s%s", first.Span.File.Path, first.Span.Position().Line, first.Message, more))
 }
 
 // masked is a root as its snapshot would show it. A report of many hosts goes round: what it quotes
