@@ -186,7 +186,11 @@ func (in Input) root() (*source.Root, error) {
 		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // only read
-	return source.Snapshot(f)
+	root, err := source.Snapshot(f)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errors.New("it is cut short, or no archive")
+	}
+	return root, err
 }
 
 // document is a report of lint, or what a fleet's tool says of a host that it did not reach.
