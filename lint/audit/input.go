@@ -25,6 +25,12 @@ type Input struct{ path string }
 // Name is the host's by the file's name, where the content tells no better.
 func (in Input) Name() string {
 	name := filepath.Base(in.path)
+	if abs, err := filepath.Abs(in.path); err == nil {
+		name = filepath.Base(abs)
+	}
+	if host, err := os.Hostname(); name == "/" && err == nil {
+		return host // this machine
+	}
 	for _, ext := range append(snapshotSuffixes, ".json") {
 		if rest, ok := strings.CutSuffix(name, ext); ok && rest != "" {
 			return rest
