@@ -100,7 +100,7 @@ func Run(ctx context.Context, inputs []Input, o Options) *Report {
 	if o.Group == nil {
 		o.Group = GroupOf
 	}
-	m := &merger{findings: map[key]*Finding{}, settings: map[settingKey]map[string][]OutlierHost{}, groups: map[string]int{}}
+	m := &merger{findings: map[key]*Finding{}, texts: texts{numbers: map[string]int32{}}}
 	var mu sync.Mutex
 	names := map[string]int{}
 	read := make([]bool, len(inputs))
@@ -164,8 +164,8 @@ func (f *Finding) key() key { return key{f.Rule, f.Severity, f.Message, f.File, 
 type merger struct {
 	hosts    []Host
 	findings map[key]*Finding
-	settings map[settingKey]map[string][]OutlierHost
-	groups   map[string]int // hosts that were linted
+	rows     [][]row // by host
+	texts    texts
 }
 
 func (m *merger) add(r result, group string) {
@@ -193,23 +193,13 @@ func (m *merger) add(r result, group string) {
 		}
 	}
 	m.hosts = append(m.hosts, h)
-	if r.status != OK || r.settings == nil {
-		return
-	}
-	m.groups[group]++
-	for name, s := range r.settings {
-		k := settingKey{group, name}
-		if m.settings[k] == nil {
-			m.settings[k] = map[string][]OutlierHost{}
-		}
-		m.settings[k][s.value] = append(m.settings[k][s.value], OutlierHost{r.host, s.value, s.file, s.line})
-	}
+	m.rows = append(m.rows, m.texts.rows(r.settings))
 }
 
 var ranks = map[string]int{"error": 0, "warning": 1, "info": 2}
 
 func (m *merger) report() *Report {
-	r := &Report{Version: 1, Hosts: m.hosts, Findings: make([]Finding, 0, len(m.findings)), Outliers: m.outliers()}
+	r := &Report{Version: 1, Hosts: slices.Clone(m.hosts), Findings: make([]Finding, 0, len(m.findings)), Outliers: m.outliers()}
 	if r.Hosts == nil {
 		r.Hosts = []Host{}
 	}
