@@ -82,8 +82,11 @@ func runAudit(c *cli.Context) error {
 	o.Done, finish = progress(c, len(inputs))
 	r := audit.Run(c.Context, inputs, o)
 	finish()
+	interrupted := 0
 	for _, h := range r.Hosts {
-		if h.Status != audit.OK {
+		if h.Status == audit.Failed && h.Reason == audit.Interrupted {
+			interrupted++
+		} else if h.Status != audit.OK {
 			fmt.Fprintf(c.App.ErrWriter, "fpmlint: %s: %s: %s\n", printable(h.Name), h.Status, printable(h.Reason)) //nolint:errcheck // nowhere to report it
 		}
 	}
@@ -96,6 +99,9 @@ func runAudit(c *cli.Context) error {
 		if err := out.printAudit(c, r, chosen); err != nil {
 			return err
 		}
+	}
+	if interrupted > 0 {
+		return fmt.Errorf("interrupted: %d of %d hosts were not audited", interrupted, len(r.Hosts))
 	}
 	return auditExit(r, failOn, c.Bool("strict"))
 }

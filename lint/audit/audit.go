@@ -90,40 +90,66 @@ func GroupOf(host string) string {
 	return host
 }
 
+// Interrupted is the reason of hosts that an interrupted audit did not come to.
+const Interrupted = "interrupted"
+
 // Run audits the inputs in parallel. It keeps only findings and settings of a host, so that memory
 // does not grow with what the hosts hold. Where ctx ends, the hosts that were not audited are
-// reported as failed.
+// reported as failed, also those whose input keeps it waiting.
 func Run(ctx context.Context, inputs []Input, o Options) *Report {
 	if o.Group == nil {
 		o.Group = GroupOf
 	}
-	m := &merger{findings: map[key]*Finding{}, settings: map[settingKey]map[string][]OutlierHost{}, groups: map[string]int{}}
+	m := &merger{findings: map[key]*Finding{}, texts: texts{numbers: map[string]int32{}}}
 	var mu sync.Mutex
 	names := map[string]int{}
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for _, in := range inputs {
-		group.Go(func() error {
-			results := []result{{host: in.Name(), status: Failed, reason: "interrupted"}}
-			if ctx.Err() == nil {
-				results = in.read(ctx, o.Rules)
+	read := make([]bool, len(inputs))
+	merge := func(i int, results []result) { // with mu held
+		read[i] = true
+		for _, r := range results {
+			r.host = printable(r.host)
+			if names[r.host]++; names[r.host] > 1 {
+				r.host += " (" + inputs[i].Name() + ")"
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			for _, r := range results {
-				r.host = printable(r.host)
-				if names[r.host]++; names[r.host] > 1 {
-					r.host += " (" + in.Name() + ")"
-				}
-				m.add(r, o.Group(r.host))
-			}
-			if o.Done != nil {
-				o.Done()
-			}
-			return nil
-		})
+			m.add(r, o.Group(r.host))
+		}
 	}
-	_ = group.Wait() // no input's failure ends the others
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var group errgroup.Group
+		group.SetLimit(runtime.GOMAXPROCS(0))
+		for i, in := range inputs {
+			group.Go(func() error {
+				if ctx.Err() != nil {
+					return nil
+				}
+				results := in.read(ctx, o.Rules)
+				mu.Lock()
+				defer mu.Unlock()
+				if ctx.Err() != nil {
+					return nil // the report may be made already
+				}
+				merge(i, results)
+				if o.Done != nil {
+					o.Done()
+				}
+				return nil
+			})
+		}
+		_ = group.Wait() // no input's failure ends the others
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for i, in := range inputs {
+		if !read[i] {
+			merge(i, []result{{host: in.Name(), status: Failed, reason: Interrupted}})
+		}
+	}
 	return m.report()
 }
 
@@ -138,8 +164,8 @@ func (f *Finding) key() key { return key{f.Rule, f.Severity, f.Message, f.File, 
 type merger struct {
 	hosts    []Host
 	findings map[key]*Finding
-	settings map[settingKey]map[string][]OutlierHost
-	groups   map[string]int // hosts that were linted
+	rows     [][]row // by host
+	texts    texts
 }
 
 func (m *merger) add(r result, group string) {
@@ -167,23 +193,13 @@ func (m *merger) add(r result, group string) {
 		}
 	}
 	m.hosts = append(m.hosts, h)
-	if r.status != OK || r.settings == nil {
-		return
-	}
-	m.groups[group]++
-	for name, s := range r.settings {
-		k := settingKey{group, name}
-		if m.settings[k] == nil {
-			m.settings[k] = map[string][]OutlierHost{}
-		}
-		m.settings[k][s.value] = append(m.settings[k][s.value], OutlierHost{r.host, s.value, s.file, s.line})
-	}
+	m.rows = append(m.rows, m.texts.rows(r.settings))
 }
 
 var ranks = map[string]int{"error": 0, "warning": 1, "info": 2}
 
 func (m *merger) report() *Report {
-	r := &Report{Version: 1, Hosts: m.hosts, Findings: make([]Finding, 0, len(m.findings)), Outliers: m.outliers()}
+	r := &Report{Version: 1, Hosts: slices.Clone(m.hosts), Findings: make([]Finding, 0, len(m.findings)), Outliers: m.outliers()}
 	if r.Hosts == nil {
 		r.Hosts = []Host{}
 	}

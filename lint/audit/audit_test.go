@@ -156,6 +156,20 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// A root that is called "." has a name all the same.
+func TestNames(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "web7")
+	if err := os.MkdirAll(filepath.Join(dir, "etc/nginx"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	for _, path := range []string{".", dir + "/", "../web7"} {
+		if inputs, err := audit.Find([]string{path}); err != nil || len(inputs) != 1 || inputs[0].Name() != "web7" {
+			t.Errorf("%s: %v, %v", path, inputs, err)
+		}
+	}
+}
+
 func TestGroupOf(t *testing.T) {
 	for name, want := range map[string]string{"web1": "web", "web-02.example.com": "web", "shop": "shop", "10.0.0.1": "10.0.0.1", "": ""} {
 		if got := audit.GroupOf(name); got != want {

@@ -25,6 +25,12 @@ type Input struct{ path string }
 // Name is the host's by the file's name, where the content tells no better.
 func (in Input) Name() string {
 	name := filepath.Base(in.path)
+	if abs, err := filepath.Abs(in.path); err == nil {
+		name = filepath.Base(abs)
+	}
+	if host, err := os.Hostname(); name == "/" && err == nil {
+		return host // this machine
+	}
 	for _, ext := range append(snapshotSuffixes, ".json") {
 		if rest, ok := strings.CutSuffix(name, ext); ok && rest != "" {
 			return rest
@@ -132,9 +138,13 @@ func unread(s *stack.Stack) string {
 	var problems []source.Problem
 	for _, c := range s.Nginx {
 		for _, p := range c.Problems {
-			if p.Kind != source.Unread || !c.Root.Whole() { // else it is a finding
-				problems = append(problems, p)
+			if p.Kind == source.Unread && c.Root.Whole() {
+				continue // it is a finding
 			}
+			if p.Kind != source.Template {
+				p.Message = "include " + p.Span.Text() + ": " + p.Message
+			}
+			problems = append(problems, p)
 		}
 	}
 	for _, m := range s.Masters {
@@ -147,7 +157,11 @@ func unread(s *stack.Stack) string {
 		return ""
 	}
 	first := problems[0]
-	return printable(fmt.Sprintf("not all of it was read: %s:%d: %s (and %d more)", first.Span.File.Path, first.Span.Position().Line, first.Message, len(problems)-1))
+	more := ""
+	if n := len(problems) - 1; n > 0 {
+		more = fmt.Sprintf(" (and %d more)", n)
+	}
+	return printable(fmt.Sprintf("not all of it was read: %s:%d: %s%s", first.Span.File.Path, first.Span.Position().Line, first.Message, more))
 }
 
 // masked is a root as its snapshot would show it. A report of many hosts goes round: what it quotes
@@ -178,7 +192,11 @@ func (in Input) root() (*source.Root, error) {
 		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // only read
-	return source.Snapshot(f)
+	root, err := source.Snapshot(f)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errors.New("it is cut short, or no archive")
+	}
+	return root, err
 }
 
 // document is a report of lint, or what a fleet's tool says of a host that it did not reach.

@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"fpmlint/lint/fpm"
 	"fpmlint/lint/source"
@@ -33,39 +34,99 @@ const (
 	minShare = 0.75
 )
 
-type settingKey struct{ group, setting string }
-
+// setting is a host's, and where it is set.
 type setting struct {
 	value, file string
 	line        int
 }
 
+// row is a setting with numbers in place of its texts: many hosts have many settings, and mostly the
+// same texts.
+type row struct{ name, value, file, line int32 }
+
+// texts are texts by number.
+type texts struct {
+	numbers map[string]int32
+	list    []string
+}
+
+func (t *texts) number(s string) int32 {
+	n, ok := t.numbers[s]
+	if !ok {
+		s = strings.Clone(s)   // lets go of the file that it is a part of
+		n = int32(len(t.list)) //nolint:gosec // there are not as many
+		t.numbers[s] = n
+		t.list = append(t.list, s)
+	}
+	return n
+}
+
+func (t *texts) rows(settings map[string]setting) []row {
+	if len(settings) == 0 {
+		return nil
+	}
+	out := make([]row, 0, len(settings))
+	for name, s := range settings {
+		out = append(out, row{t.number(name), t.number(s.value), t.number(s.file), int32(s.line)}) //nolint:gosec // a file has not as many lines
+	}
+	return out
+}
+
 func (m *merger) outliers() []Outlier {
+	groups := map[string][]int{}
+	for i, h := range m.hosts {
+		groups[h.Group] = append(groups[h.Group], i)
+	}
 	out := []Outlier{}
-	for k, values := range m.settings {
-		total, best := 0, ""
-		for v, hosts := range values {
-			total += len(hosts)
-			if n := len(values[best]); len(hosts) > n || len(hosts) == n && v < best {
-				best = v
-			}
-		}
-		share := float64(len(values[best])) / float64(max(total, 1))
-		if total < minGroup || len(values) < 2 || share < minShare {
-			continue
-		}
-		o := Outlier{Setting: k.setting, Group: k.group, Majority: best, Share: share}
-		for v, hosts := range values {
-			if v != best {
-				o.Hosts = append(o.Hosts, hosts...)
-			}
-		}
-		slices.SortFunc(o.Hosts, func(a, b OutlierHost) int { return cmp.Compare(a.Name, b.Name) })
-		out = append(out, o)
+	for group, hosts := range groups {
+		out = append(out, m.groupOutliers(group, hosts)...)
 	}
 	slices.SortFunc(out, func(a, b Outlier) int {
 		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Setting, b.Setting))
 	})
+	return out
+}
+
+func (m *merger) groupOutliers(group string, hosts []int) []Outlier {
+	type tally struct {
+		total, most int
+		best        int32
+	}
+	counts, tallies := map[[2]int32]int{}, map[int32]tally{}
+	for _, i := range hosts {
+		for _, r := range m.rows[i] {
+			counts[[2]int32{r.name, r.value}]++
+		}
+	}
+	for k, n := range counts {
+		t := tallies[k[0]]
+		if n > t.most || n == t.most && m.texts.list[k[1]] < m.texts.list[t.best] {
+			t.most, t.best = n, k[1]
+		}
+		t.total += n
+		tallies[k[0]] = t
+	}
+	found := map[int32]*Outlier{}
+	for _, i := range hosts {
+		for _, r := range m.rows[i] {
+			t := tallies[r.name]
+			share := float64(t.most) / float64(t.total)
+			if r.value == t.best || t.total < minGroup || share < minShare {
+				continue
+			}
+			o := found[r.name]
+			if o == nil {
+				o = &Outlier{Setting: m.texts.list[r.name], Group: group, Majority: m.texts.list[t.best], Share: share}
+				found[r.name] = o
+			}
+			o.Hosts = append(o.Hosts, OutlierHost{m.hosts[i].Name, m.texts.list[r.value], m.texts.list[r.file], int(r.line)})
+		}
+	}
+	var out []Outlier
+	for _, o := range found {
+		slices.SortFunc(o.Hosts, func(a, b OutlierHost) int { return cmp.Compare(a.Name, b.Name) })
+		out = append(out, *o)
+	}
 	return out
 }
 

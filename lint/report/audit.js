@@ -72,11 +72,16 @@
     head.append(element('b', f.severity + '[' + f.rule + ']', style(f.severity)), ' ' + f.message);
     li.append(head);
     if (f.file) li.append(element('p', f.file + ':' + f.line, 'soft'));
-    const hosts = element('details');
-    hosts.append(element('summary', f.hosts.length === 1 ? f.hosts[0] : f.hosts.length + ' hosts: ' + f.hosts.slice(0, 5).join(', ') + (f.hosts.length > 5 ? ', ...' : '')));
-    hosts.fill = () => { if (hosts.childElementCount === 1) hosts.append(element('p', f.hosts.join(', '))); };
-    hosts.addEventListener('toggle', hosts.fill);
-    li.append(hosts);
+    const few = 5;
+    if (f.hosts.length <= few) {
+      li.append(element('p', 'on ' + f.hosts.join(', ')));
+    } else {
+      const hosts = element('details');
+      hosts.append(element('summary', 'on ' + f.hosts.length + ' hosts: ' + f.hosts.slice(0, few).join(', ') + ', ...'));
+      hosts.fill = () => { if (hosts.childElementCount === 1) hosts.append(element('p', f.hosts.join(', '))); };
+      hosts.addEventListener('toggle', hosts.fill);
+      li.append(hosts);
+    }
     if (f.frame) {
       const pre = element('pre');
       for (const l of f.frame) pre.append(element('span', String(l.number).padStart(5) + ' | ' + l.text + '\n', l.number === f.line ? 'fault' : ''));
@@ -100,6 +105,7 @@
     const host = at('host').value.trim().toLowerCase(), rule = at('rule').value, severity = at('severity').value, text = at('text').value.trim().toLowerCase();
     const found = report.findings.filter((f, i) => (!rule || f.rule === rule) && (!severity || f.severity === severity) &&
       (!text || searchable[i].includes(text)) && (!host || f.hosts.some(h => names.has(host) ? h.toLowerCase() === host : h.toLowerCase().includes(host))));
+    at('filter').textContent = fields.filter(id => at(id).value).map(id => id + ': ' + at(id).value).join(', ');
     at('count').textContent = found.length + ' of ' + report.findings.length + ' findings';
     show(found);
   };
@@ -116,7 +122,10 @@
     at('drift').hidden = false;
     at('drift-since').textContent = 'Since ' + report.drift.since + ': ' + report.drift.new.length + ' new, ' + report.drift.gone.length + ' gone, ' + report.drift.unchanged + ' unchanged.';
     const line = f => element('li', f.severity + '[' + f.rule + '] ' + f.file + ':' + f.line + ': ' + f.message + ' (' + f.hosts.join(', ') + ')');
-    at('drift-new').append(...report.drift.new.slice(0, 200).map(line));
-    at('drift-gone').append(...report.drift.gone.slice(0, 200).map(line));
+    for (const [id, list] of [['drift-new', report.drift.new], ['drift-gone', report.drift.gone]]) {
+      at(id).append(...list.slice(0, printed).map(line));
+      if (list.length === 0) at(id).append(element('li', 'none'));
+      if (list.length > printed) at(id).append(element('li', 'and ' + (list.length - printed) + ' more, which the other formats have'));
+    }
   }
 })();

@@ -50,7 +50,7 @@ func compare(hosts, sites, rounds int) error {
 			return err
 		}
 		name := filepath.Join(all, fmt.Sprintf("web%04d.tar.zst", i))
-		if out, err := exec.Command(program, "snapshot", "--root", root, "-o", name).CombinedOutput(); err != nil {
+		if out, err := exec.Command(program, "snapshot", "--root", root, "--host", fmt.Sprintf("web%04d", i), "-o", name).CombinedOutput(); err != nil {
 			return fmt.Errorf("%w: %s", err, out)
 		}
 		if i < hosts/10 {
