@@ -13,32 +13,38 @@ import (
 // Scope is one block in its place, the includes in it spliced in. A snippet that three servers
 // include makes three sets of scopes over the same statements.
 type Scope struct {
-	// Kind is the block's name: "main", "http", "server", "location", "if", "upstream", ...
-	Kind   string
+	// What lookups touch stands together.
+
 	Parent *Scope
-	// Statement opened the block; nil for main and for what a fragment is read as inside of.
-	Statement *Statement
+	// names has a bit for each directive's name, so that most lookups end there. ids are those of the
+	// names, side by side, so that the others touch no directive but those that they find.
+	names  nameSet
+	ids    []nameID
+	server *Scope
 	// Directives are the simple directives, Children the blocks, in textual order.
 	Directives []*Statement
 	Children   []*Scope
+
+	// Kind is the block's name: "main", "http", "server", "location", "if", "upstream", ...
+	Kind string
+	// Statement opened the block; nil for main and for what a fragment is read as inside of.
+	Statement *Statement
 	// Unread are includes in this block that could not be read.
 	Unread []*Statement
 	// Via are the includes that led here, outermost first.
 	Via    []*Statement
 	Config *Config
 
-	// ids are those of the directives' names, side by side, so that a lookup touches no
-	// directive but those that it finds; names has a bit for each, so that most do not look at all.
-	ids    []nameID
-	server *Scope
-	names  uint64
-	once   sync.Once
-	index  map[string][]*Statement
-	sets   atomic.Pointer[assignments]
+	once  sync.Once
+	index map[string][]*Statement
+	sets  atomic.Pointer[assignments]
 }
 
-// bit is a name's bit in Scope.names.
-func (n nameID) bit() uint64 { return 1 << (n & 63) }
+// nameSet has a bit for each name that is known, and one for all others.
+type nameSet [2]uint64
+
+func (s *nameSet) add(n nameID)      { s[n>>6&1] |= 1 << (n & 63) }
+func (s *nameSet) has(n nameID) bool { return s[n>>6&1]>>(n&63)&1 != 0 }
 
 // below makes a block inside a scope.
 func (s *Scope) below(kind string) *Scope {
@@ -53,7 +59,7 @@ func (s *Scope) below(kind string) *Scope {
 func (s *Scope) add(d *Statement) {
 	s.Directives = append(s.Directives, d)
 	s.ids = append(s.ids, d.id)
-	s.names |= d.id.bit()
+	s.names.add(d.id)
 }
 
 // indexFrom is the number of directives from which a scope keeps an index of names.
@@ -62,7 +68,7 @@ const indexFrom = 64
 // FindAll returns the directives of a name on this level, in textual order.
 func (s *Scope) FindAll(name string) []*Statement {
 	n := lookup(name).id
-	if s.names&n.bit() == 0 {
+	if !s.names.has(n) {
 		return nil
 	}
 	if len(s.Directives) >= indexFrom {
@@ -114,7 +120,7 @@ func (s *Scope) indexed(name string) []*Statement {
 func (s *Scope) Find(name string) *Statement { return s.find(lookup(name), name) }
 
 func (s *Scope) find(k *directive, name string) *Statement {
-	if s.names&k.id.bit() == 0 {
+	if !s.names.has(k.id) {
 		return nil
 	}
 	if len(s.Directives) >= indexFrom {
