@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"strings"
 
 	"fpmlint/lint"
 	"fpmlint/lint/fpm"
@@ -81,7 +82,11 @@ func mergeInserts(edits []source.Edit) []source.Edit {
 	for _, e := range edits {
 		i := slices.IndexFunc(out, func(o source.Edit) bool { return o.Span == e.Span && e.Span.Start == e.Span.End })
 		if i >= 0 {
-			out[i].NewText += e.NewText
+			text := e.NewText
+			if header, rest, _ := strings.Cut(text, "]"); strings.HasPrefix(header, "[") && strings.HasPrefix(out[i].NewText, header+"]") {
+				text = strings.TrimLeft(rest, "\r\n") // the section is opened already
+			}
+			out[i].NewText += text
 			continue
 		}
 		out = append(out, e)
