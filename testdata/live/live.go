@@ -401,7 +401,7 @@ pm.max_children = 2
 }
 
 // Scripts are PHP files: index.php says ok, big.php sends a large header, slow.php takes two seconds,
-// wait.php the milliseconds of its query.
+// wait.php the milliseconds of its query, whatever signals come.
 const Scripts = `-- www/index.php --
 <?php echo "ok";
 -- www/big.php --
@@ -409,5 +409,5 @@ const Scripts = `-- www/index.php --
 -- www/slow.php --
 <?php sleep(2); echo "ok";
 -- www/wait.php --
-<?php tempnam(dirname(__DIR__) . "/begun", ""); usleep(1000 * (int) $_SERVER["QUERY_STRING"]); echo "ok";
+<?php tempnam(dirname(__DIR__) . "/begun", ""); $end = hrtime(true) + 1000000 * (int) $_SERVER["QUERY_STRING"]; while (($left = $end - hrtime(true)) > 0) usleep(intdiv($left, 1000) + 1); echo "ok";
 `
