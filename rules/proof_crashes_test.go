@@ -66,23 +66,5 @@ func TestProofCrashes(t *testing.T) {
 			rule: "process-control-timeout", severity: lint.Warning, archive: without("process-control-timeout"),
 			ask: reloading, broken: answer{status: 502}, cured: ok,
 		},
-		"memory-limit-unbounded": {
-			rule: "memory-limit-unbounded", severity: lint.Warning, silent: true,
-			archive: site("", `php_admin_value[memory_limit] = -1 ; want "memory-limit-unbounded: "`) + "-- www/greedy.php --\n<?php $all = str_repeat('x', 300 << 20); echo 'ok';\n",
-			ask:     get("/greedy.php"), broken: ok, cured: answer{status: 500},
-		},
 	})
-}
-
-// TestProofKill kills a worker as the kernel does when memory is short: the rules on memory show the
-// line that PHP-FPM then logs.
-func TestProofKill(t *testing.T) {
-	t.Parallel()
-	s := live.Start(t, site("", "")+live.Scripts+crash)
-	if status, _ := s.Get("bad.test", "/crash.php?9"); status != 502 {
-		t.Errorf("status %d, want 502", status)
-	}
-	for _, id := range []string{"max-children-memory", "memory-limit-unbounded", "max-requests-unlimited"} {
-		wantPageLines(t, s, rule(t, id), "", "")
-	}
 }

@@ -149,6 +149,12 @@ func (s *Server) StartNginx() {
 	s.run(s.Nginx, "-c", filepath.Join(s.Dir, "nginx.conf"))
 }
 
+// StartEdge starts another nginx, in front of the stack's own.
+func (s *Server) StartEdge(conf string) {
+	s.t.Helper()
+	s.run(s.Nginx, "-c", s.Path(conf))
+}
+
 // run runs a daemon that goes to the background when it is ready.
 func (s *Server) run(argv ...string) {
 	s.t.Helper()
@@ -252,6 +258,18 @@ func (s *Server) AwaitBegun(n int) {
 	s.t.Errorf("%d requests have not begun after 10 seconds", n)
 }
 
+// AwaitLog returns once a log has a text.
+func (s *Server) AwaitLog(name, text string) {
+	s.t.Helper()
+	for range 1000 {
+		if strings.Contains(s.Read(name), text) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.t.Errorf("%s has no %q after 10 seconds", name, text)
+}
+
 // Load asks for a path steadily until the returned function is called, which says how many answers
 // were not 200, and how many requests there were.
 func (s *Server) Load(host, path string) (stop func() (lost, asked int)) {
@@ -318,6 +336,20 @@ func (s *Server) stop() {
 	if err := os.RemoveAll(s.Dir); err != nil {
 		s.t.Error(err)
 	}
+}
+
+// StopFPM ends a master and waits until it is gone.
+func (s *Server) StopFPM(conf string) {
+	s.t.Helper()
+	for range 1000 {
+		pid := s.MasterOf(conf)
+		if pid == 0 {
+			return
+		}
+		_ = syscall.Kill(pid, syscall.SIGTERM) // it may have ended
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.t.Fatalf("the master of %s does not end", conf)
 }
 
 // Stop ends the daemons.
