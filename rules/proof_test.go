@@ -39,7 +39,7 @@ type proof struct {
 	late bool
 	// silent says that nothing is logged, or that the page's lines are another test's.
 	silent bool
-	// hand cures a fault for which there is no fix: a file, and what replaces what in it.
+	// hand cures a fault for which there is no fix: one or several files, and what replaces what in them.
 	hand [3]string
 }
 
@@ -131,19 +131,26 @@ func (p *proof) cure(t *testing.T, s *live.Server, r lint.Rule) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if byHand := p.hand[0] != ""; byHand == (len(plan.Applied) > 0) {
+	if (p.hand[0] != "") == (len(plan.Applied) > 0) {
 		t.Fatalf("%d fixes", len(plan.Applied))
 	}
 	for _, c := range plan.Changes {
 		write(t, c.Path, c.New)
 	}
 	if p.hand[0] != "" {
-		old := s.Read(p.hand[0])
-		text := strings.Replace(old, s.Expand(p.hand[1]), s.Expand(p.hand[2]), 1)
-		if text == old {
-			t.Fatalf("%s has no %q", p.hand[0], p.hand[1])
+		byHand(t, s, strings.Fields(p.hand[0]), s.Expand(p.hand[1]), s.Expand(p.hand[2]))
+	}
+}
+
+// byHand replaces a text in files, once in each.
+func byHand(t *testing.T, s *live.Server, files []string, from, to string) {
+	t.Helper()
+	for _, file := range files {
+		old := s.Read(file)
+		if !strings.Contains(old, from) {
+			t.Fatalf("%s has no %q", file, from)
 		}
-		s.Write(p.hand[0], text)
+		s.Write(file, strings.Replace(old, from, to, 1))
 	}
 }
 
