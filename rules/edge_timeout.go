@@ -43,7 +43,7 @@ func checkEdgeTimeout(p *lint.Pass) {
 			continue
 		}
 		f := lint.Finding{
-			Message:  fmt.Sprintf("fastcgi_read_timeout %s is longer than the %s that Cloudflare waits: it answers 524 while nginx and the worker go on for nobody", v.Text, seconds(limit)),
+			Message:  fmt.Sprintf("fastcgi_read_timeout %s is longer than the %s that Cloudflare waits: it answers 524 and hangs up, and the worker goes on for nobody", v.Text, seconds(limit)),
 			Help:     "let such requests end within the edge's time, run long work in the background, or serve them under a name that does not pass through Cloudflare",
 			Span:     v.Span,
 			Handoffs: []*stack.Handoff{h},
