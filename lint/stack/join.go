@@ -29,7 +29,6 @@ func (s *Stack) Join() {
 		s.findLogDirs()
 		s.findParamsFiles()
 	})
-	defer places.Wait()
 	s.Listens = nginxListens(s.Nginx)
 	s.listeners = listeners(s)
 	j := &joiner{stack: s, listeners: s.listeners, servers: indexListens(s), upstreams: map[*nginx.Upstream][]*Backend{}, pools: map[**Backend][]*fpm.Pool{}}
@@ -50,6 +49,7 @@ func (s *Stack) Join() {
 			}
 		}
 	}
+	places.Wait() // lookAtProxied adds to what look has seen
 	s.lookAtProxied()
 	s.wpOnce, s.handoffsOnce = sync.Once{}, sync.Once{}
 }
