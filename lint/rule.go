@@ -4,6 +4,8 @@ package lint
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"fpmlint/lint/source"
 	"fpmlint/lint/stack"
@@ -55,12 +57,30 @@ func (p *Pass) Report(f Finding) {
 	if p.Rule.Forced != 0 {
 		f.Severity = p.Rule.Forced
 	}
+	f.Message, f.Help = clip(f.Message), clip(f.Help)
+	if slices.ContainsFunc(f.Related, func(r source.Related) bool { return len(r.Message) > maxText }) {
+		f.Related = slices.Clone(f.Related)
+		for i := range f.Related {
+			f.Related[i].Message = clip(f.Related[i].Message)
+		}
+	}
 	p.findings = append(p.findings, f)
+}
+
+// maxText bounds a text of a report, in bytes: a configuration may have names of any length.
+const maxText = 2000
+
+// clip takes the middle out of a text that is too long.
+func clip(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxText*3/4], "") + " ... " + strings.ToValidUTF8(s[len(s)-maxText/4:], "")
 }
 
 // Skip records that the rule could not judge something, and why. Equal reasons count once.
 func (p *Pass) Skip(format string, args ...any) {
-	reason := fmt.Sprintf(format, args...)
+	reason := clip(fmt.Sprintf(format, args...))
 	if p.skipped[reason] {
 		return
 	}

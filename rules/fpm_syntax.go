@@ -39,8 +39,12 @@ func reportProblems(p *lint.Pass, kinds ...source.Kind) {
 		for _, problem := range m.Problems {
 			for _, kind := range kinds {
 				if problem.Kind == kind {
+					help := noStart
+					if kind == source.Limit {
+						help = "php-fpm itself would not come up with this: lint it in parts"
+					}
 					p.Report(lint.Finding{
-						Message: problem.Message, Help: noStart,
+						Message: problem.Message, Help: help,
 						Span: problem.Span, Related: problem.Related, Fix: mend(problem),
 					})
 				}

@@ -14,6 +14,7 @@ import (
 type poolGroups struct {
 	groups groups[poolKey]
 	of     map[*group]*lacking
+	marked map[*source.File]bool // files with comments that suppress
 }
 
 type poolKey struct {
@@ -34,7 +35,7 @@ type lacking struct {
 // the finding.
 func (g *poolGroups) add(pool *fpm.Pool, s fpm.Setting, f lint.Finding, message func(pools string) string) {
 	key := poolKey{master: pool.Master, message: message(""), fixed: f.Fix != nil, safe: f.Fix != nil && f.Fix.Safe}
-	if !s.IsDefault || len(fpm.Marks(pool.Header.File, pool.Master.Version)) > 0 {
+	if !s.IsDefault || g.hasMarks(pool) {
 		key.alone = pool
 	}
 	have, fresh := g.groups.at(key)
@@ -50,6 +51,20 @@ func (g *poolGroups) add(pool *fpm.Pool, s fpm.Setting, f lint.Finding, message 
 	have.joint.add(f.Fix)
 	have.Handoffs = append(have.Handoffs, f.Handoffs...)
 	g.of[have].names = append(g.of[have].names, pool.Name)
+}
+
+// hasMarks says whether the pool's file has comments that suppress findings.
+func (g *poolGroups) hasMarks(pool *fpm.Pool) bool {
+	f := pool.Header.File
+	has, known := g.marked[f]
+	if !known {
+		if g.marked == nil {
+			g.marked = map[*source.File]bool{}
+		}
+		has = len(fpm.Marks(f, pool.Master.Version)) > 0
+		g.marked[f] = has
+	}
+	return has
 }
 
 // report hands the findings over.

@@ -16,6 +16,14 @@ import (
 // maxIncludeDepth is FPM's own bound (FPM_CONF_MAX_INCLUDE is 5).
 const maxIncludeDepth = 5
 
+// Bounds on what is read, each time that it is included. FPM has none: it runs out of memory.
+const (
+	maxLines = 1_000_000 // those that say something
+	maxPools = 100_000
+	maxFiles = 100_000
+	maxBytes = 256 << 20
+)
+
 // Load reads a master from its main file. The error is about the main file only; what is wrong
 // inside is in Problems.
 func Load(root *source.Root, conf string, o Options) (*Master, error) {
@@ -62,6 +70,9 @@ type loader struct {
 	open   []*source.File        // being read, outermost first
 	header source.Span           // of the section that is open
 	adrift map[*source.File]bool // files whose settings stand in no section
+
+	lines, files, bytes int
+	full                bool
 }
 
 func newLoader(root *source.Root, conf *source.File, o Options) *loader {
@@ -71,7 +82,24 @@ func newLoader(root *source.Root, conf *source.File, o Options) *loader {
 }
 
 func (l *loader) problem(kind source.Kind, span source.Span, format string, args ...any) {
-	l.master.Problems = append(l.master.Problems, source.Problem{Kind: kind, Span: span, Message: fmt.Sprintf(format, args...)})
+	l.report(source.Problem{Kind: kind, Span: span, Message: fmt.Sprintf(format, args...)})
+}
+
+func (l *loader) report(p source.Problem) {
+	l.master.Problems = append(l.master.Problems, p)
+	switch p.Kind {
+	case source.Unread, source.Denied, source.Limit, source.Template:
+		l.master.incomplete = true
+	}
+}
+
+// take counts towards the bounds, and says whether there is room.
+func (l *loader) take(at source.Span) bool {
+	if !l.full && (l.lines > maxLines || len(l.pools) > maxPools || l.files > maxFiles || l.bytes > maxBytes) {
+		l.full = true
+		l.problem(source.Limit, at, "the rest is left out: there are more than %d lines, %d pools, %d included files or %d MiB", maxLines, maxPools, maxFiles, maxBytes>>20)
+	}
+	return !l.full
 }
 
 func (l *loader) file(f *source.File, depth int) {
@@ -80,10 +108,15 @@ func (l *loader) file(f *source.File, depth int) {
 		l.seen[f] = true
 		l.master.Files = append(l.master.Files, f)
 	}
+	l.files++
+	l.bytes += len(f.Data)
+	if !l.take(f.Span(0, 0)) {
+		return
+	}
 	if !l.master.Root.Rendered() {
 		if mark, ok := TemplateMark(f); ok {
 			if first {
-				l.master.Problems = append(l.master.Problems, source.NewTemplate(mark))
+				l.report(source.NewTemplate(mark))
 			}
 			l.master.Blind = l.master.Blind || f == l.master.Conf
 			return
@@ -93,11 +126,14 @@ func (l *loader) file(f *source.File, depth int) {
 	l.open = append(l.open, f)
 	defer func() { l.open = l.open[:len(l.open)-1] }()
 	scan(f, l.php5(), func(ln line) bool {
+		l.lines++
 		switch {
+		case !l.take(ln.at()):
+			return false
 		case !ln.hash.IsZero():
 			l.hashComment(ln)
 		case ln.problem != nil:
-			l.master.Problems = append(l.master.Problems, *ln.problem)
+			l.report(*ln.problem)
 		case !ln.header.IsZero():
 			l.section(ln.section, ln.header)
 		case ln.entry.Key == "include" && ln.entry.Index == "":
@@ -235,6 +271,11 @@ func (l *loader) include(e *Entry, depth int) {
 		pattern = path.Join("/", l.master.Prefix, pattern)
 	}
 	names, err := l.master.Root.Glob(pattern)
+	if errors.Is(err, source.ErrTooMany) {
+		l.full = true
+		l.problem(source.Limit, e.ValueSpan, "the rest is left out: the includes' %v", err)
+		return
+	}
 	at := len(l.master.Includes)
 	l.master.Includes = append(l.master.Includes, Include{Entry: e})
 	if len(names) == 0 && source.HasMeta(pattern) {
@@ -253,6 +294,9 @@ func (l *loader) include(e *Entry, depth int) {
 		return
 	}
 	for _, n := range names {
+		if l.full {
+			return
+		}
 		info, err := l.master.Root.Stat(n)
 		if err == nil && info.IsDir() {
 			continue

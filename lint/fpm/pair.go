@@ -22,10 +22,16 @@ var iniOptions = ini.LoadOptions{
 // cost it quadratic time.
 const pairPart = 400
 
+// maxPair bounds a file that is read twice, in bytes.
+const maxPair = 8 << 20
+
 // pair compares the scanner's keys and raw values with ini.v1's and says where they differ.
 // Lines that begin with # are left out: ini.v1 takes them for comments, as their author did. The
 // scanner's reading stands wherever the two differ.
 func pair(f *source.File, php5 bool) (differs string) {
+	if len(f.Data) > maxPair {
+		return fmt.Sprintf("%s: it is larger than %d MiB, and ini.v1 did not read it", f.Path, maxPair>>20)
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			differs = fmt.Sprintf("%s: ini.v1 panics: %v", f.Path, r)

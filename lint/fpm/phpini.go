@@ -32,30 +32,24 @@ var phpDefaults = map[string]string{
 // counts (fpm_conf_set_array adds to the front of its list). A default is unknown where php.ini
 // could not be read.
 func (p *Pool) Ini(name string) Setting {
-	var plain *Entry
-	for _, e := range p.IniEntries() {
-		if e.Index != name {
-			continue
+	p.iniOnce.Do(func() {
+		p.ini = map[string]*Entry{}
+		for _, admin := range []bool{false, true} {
+			for _, e := range slices.Backward(p.IniEntries()) { // so that the first one stays
+				if strings.HasPrefix(e.Key, "php_admin_") == admin {
+					p.ini[e.Index] = e
+				}
+			}
 		}
-		if strings.HasPrefix(e.Key, "php_admin_") {
-			return p.iniSetting(e)
-		}
-		if plain == nil {
-			plain = e
-		}
-	}
-	if plain != nil {
-		return p.iniSetting(plain)
+	})
+	if e := p.ini[name]; e != nil {
+		return p.expanded(Setting{Text: e.Value, Span: e.ValueSpan, Entry: e, Unknown: e.Unknown})
 	}
 	ini := p.Master.phpIni()
 	if e := ini.last[name]; e != nil {
 		return Setting{Text: e.Value, Span: e.ValueSpan, Entry: e, Unknown: cmp.Or(ini.doubt, e.Unknown)}
 	}
 	return Setting{Text: phpDefaults[name], IsDefault: true, Unknown: ini.missing}
-}
-
-func (p *Pool) iniSetting(e *Entry) Setting {
-	return Setting{Text: strings.ReplaceAll(e.Value, "$pool", p.Name), Span: e.ValueSpan, Entry: e, Unknown: e.Unknown}
 }
 
 // Extensions are the extension and zend_extension lines of php.ini and conf.d.

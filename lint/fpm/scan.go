@@ -18,6 +18,19 @@ type line struct {
 	hash    source.Span // what was meant for a comment, from its #, zero when there is none
 }
 
+// at is where the line says something.
+func (l line) at() source.Span {
+	switch {
+	case !l.header.IsZero():
+		return l.header
+	case l.entry != nil:
+		return l.entry.KeySpan
+	case l.problem != nil:
+		return l.problem.Span
+	}
+	return l.hash
+}
+
 // scan reads a file line by line. php5 tells that PHP 5's grammar counts, in which # begins a
 // comment.
 func scan(f *source.File, php5 bool, yield func(line) bool) {
@@ -36,12 +49,28 @@ func scan(f *source.File, php5 bool, yield func(line) bool) {
 		if end > start && data[end-1] == '\r' {
 			end--
 		}
+		if end-start > maxLine && !isComment(data[start:end]) {
+			p := source.Problem{Kind: source.Limit, Message: fmt.Sprintf("the line is longer than %d bytes", maxLine), Span: f.Span(start, start)}
+			if !yield(line{problem: &p}) {
+				return
+			}
+			start = next
+			continue
+		}
 		s := lineScanner{f: f, pos: start, end: end, start: start}
 		if !s.scan(php5, yield) {
 			return
 		}
 		start = next
 	}
+}
+
+// maxLine bounds a line and a value, in bytes: messages quote them, and names of pools go into values.
+const maxLine = 64 << 10
+
+func isComment(line []byte) bool {
+	line = bytes.TrimLeft(line, " \t")
+	return len(line) > 0 && line[0] == ';'
 }
 
 type lineScanner struct {

@@ -3,6 +3,7 @@
 package fpm
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 
@@ -86,6 +87,8 @@ type Master struct {
 	Includes []Include
 	Problems []source.Problem
 
+	incomplete bool // something was not read
+
 	globals map[string][]*Entry
 	headers []header
 	iniOnce sync.Once
@@ -112,23 +115,15 @@ type Pool struct {
 
 	settings map[string][]*Entry
 	arrays   []*Entry // env[], php_value[] and their likes, in order
+	iniOnce  sync.Once
+	ini      map[string]*Entry // those that count, by php.ini's names
 }
 
 // Serves says whether the master can be running: its program is installed, as far as the root shows.
 func (m *Master) Serves() bool { return m.Installed || !m.HasBinaries }
 
 // Complete says whether all of the configuration was read.
-func (m *Master) Complete() bool {
-	if m.Blind {
-		return false
-	}
-	for _, p := range m.Problems {
-		if p.Kind == source.Unread || p.Kind == source.Denied || p.Kind == source.Limit || p.Kind == source.Template {
-			return false
-		}
-	}
-	return true
-}
+func (m *Master) Complete() bool { return !m.Blind && !m.incomplete }
 
 // Differs says how ini.v1, as a second and independent reader, reads a file differently; "" where
 // both agree. The scanner's reading stands either way, but a file on which two readers disagree is
@@ -139,7 +134,7 @@ func (m *Master) Differs(f *source.File) string {
 
 // Global is a setting of the [global] section.
 func (m *Master) Global(key string) Setting {
-	return effective(m.globals[key], globalDefault(key), "")
+	return effective(m.globals[key], globalDefault(key))
 }
 
 // GlobalInt is a global count; false where it is unknown or no number.
@@ -160,7 +155,17 @@ func (m *Master) GlobalHeader() source.Span {
 
 // Get is a pool's setting that is in effect: the last line wins, $pool is expanded.
 func (p *Pool) Get(key string) Setting {
-	return effective(p.settings[key], poolDefault(key, p.Master.Version), p.Name)
+	return p.expanded(effective(p.settings[key], poolDefault(key, p.Master.Version)))
+}
+
+// expanded puts the pool's name in place of $pool, many times if need be.
+func (p *Pool) expanded(s Setting) Setting {
+	if n := strings.Count(s.Text, "$pool"); n > 0 && len(s.Text)+n*len(p.Name) > maxLine {
+		s.Unknown = fmt.Sprintf("it is longer than %d bytes", maxLine)
+	} else if n > 0 {
+		s.Text = strings.ReplaceAll(s.Text, "$pool", p.Name)
+	}
+	return s
 }
 
 // Int is a pool's count; false where it is not set and has no default, unknown or no number.
@@ -198,14 +203,10 @@ func (p *Pool) array(keys ...string) []*Entry {
 	return out
 }
 
-func effective(entries []*Entry, fallback, pool string) Setting {
+func effective(entries []*Entry, fallback string) Setting {
 	if len(entries) == 0 {
 		return Setting{Text: fallback, IsDefault: true}
 	}
 	e := entries[len(entries)-1]
-	s := Setting{Text: e.Value, Span: e.ValueSpan, Entry: e, Unknown: e.Unknown, Overrides: entries[:len(entries)-1]}
-	if pool != "" {
-		s.Text = strings.ReplaceAll(s.Text, "$pool", pool)
-	}
-	return s
+	return Setting{Text: e.Value, Span: e.ValueSpan, Entry: e, Unknown: e.Unknown, Overrides: entries[:len(entries)-1]}
 }

@@ -129,7 +129,8 @@ type loader struct {
 	includes map[string]include
 	// bytes and tokens are those of all files read.
 	bytes, tokens atomic.Int64
-	names         int // different includes
+	names         int         // different includes
+	tooMany       atomic.Bool // names that patterns look at
 	mu            sync.Mutex
 	claimed       map[*source.File]bool // those that are being parsed or were
 }
@@ -202,10 +203,11 @@ func (l *loader) parse(f *source.File) *File {
 
 // drop leaves nothing of files that are too large together: which of them were read is chance.
 func (l *loader) drop(mains []*source.File) {
-	l.config.Problems = append(l.config.Problems, source.Problem{
-		Kind: source.Limit, Span: mains[0].Span(0, 0),
-		Message: fmt.Sprintf("the configuration is left out: it has more than %d MiB, %d directives and arguments, or %d different includes", maxAllBytes>>20, maxAllTokens, maxNames),
-	})
+	why := fmt.Sprintf("it has more than %d MiB, %d directives and arguments, or %d different includes", maxAllBytes>>20, maxAllTokens, maxNames)
+	if l.tooMany.Load() {
+		why = "its includes' " + source.ErrTooMany.Error()
+	}
+	l.config.Problems = append(l.config.Problems, source.Problem{Kind: source.Limit, Span: mains[0].Span(0, 0), Message: "the configuration is left out: " + why})
 	for _, f := range mains {
 		l.parsed[f] = &File{Source: f}
 	}
@@ -213,7 +215,7 @@ func (l *loader) drop(mains []*source.File) {
 
 // tooMuch says whether what is read so far is more than fpmlint keeps.
 func (l *loader) tooMuch() bool {
-	return l.bytes.Load() > maxAllBytes || l.tokens.Load() > maxAllTokens || l.names > maxNames
+	return l.bytes.Load() > maxAllBytes || l.tokens.Load() > maxAllTokens || l.names > maxNames || l.tooMany.Load()
 }
 
 func parallel(n int, do func(i int)) {
@@ -245,6 +247,9 @@ func (l *loader) find(name string) include {
 		return l.read([]string{full}, true)
 	}
 	matches, err := root.Glob(full)
+	if errors.Is(err, source.ErrTooMany) {
+		l.tooMany.Store(true)
+	}
 	if err != nil {
 		return include{} // glob(3) with GLOB_NOMATCH: a missing directory is no match
 	}

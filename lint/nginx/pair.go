@@ -21,11 +21,17 @@ func init() {
 	}
 }
 
+// maxPair bounds a file that is read twice, in bytes.
+const maxPair = 16 << 20
+
 // pair compares the scanner's statements with gonginx's tree, statement by statement, and says
 // where the two differ. gonginx reads a copy of the same length in which comments, Lua code and
 // the bytes that it is known to misread (escapes, braces and semicolons within a token, bytes
 // that are not ASCII) are masked: see mask.
 func pair(f *source.File, statements []*Statement) (differs string) {
+	if len(f.Data) > maxPair {
+		return fmt.Sprintf("%s: it is larger than %d MiB, and gonginx did not read it", f.Path, maxPair>>20)
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			differs = fmt.Sprintf("gonginx panics: %v", r)

@@ -76,7 +76,7 @@ func (f *File) Span(start, end int) Span { return Span{File: f, Start: start, En
 
 // blockSize is how far apart the places are whose lines are known at once: a file may consist of line
 // ends, or be one line.
-const blockSize = 4096
+const blockSize = 1024
 
 // block is the line in which a block of the file begins: how many stand before it, and where it
 // begins.

@@ -2,20 +2,34 @@ package source
 
 import (
 	"fmt"
+	"io/fs"
 	"path"
 	"regexp"
 	"slices"
 	"sort"
 	"strings"
+	"syscall"
 )
 
 // HasMeta says whether nginx and FPM treat a path as a pattern.
 func HasMeta(p string) bool { return strings.ContainsAny(p, "*?[") }
 
+// maxLooked bounds the names that all patterns of a root look at: a pattern may lead through links to
+// its own directory, and thousands of patterns into one large directory. Reading a directory counts
+// as readDir of them.
+const (
+	maxLooked = 2_000_000
+	readDir   = 50
+)
+
 // Glob returns the paths that match a pattern, by glob(3)'s rules: sorted by bytes, a leading dot
 // is matched by a literal dot only, [!a] and [^a] negate. The error says that a directory in the
-// pattern's literal part is not there or cannot be read; without a match the result is empty.
+// pattern's literal part is not there or cannot be read, or is ErrTooMany; without a match the result
+// is empty.
 func (r *Root) Glob(pattern string) ([]string, error) {
+	if len(pattern) > maxPath {
+		return nil, &fs.PathError{Op: "glob", Path: pattern, Err: syscall.ENAMETOOLONG}
+	}
 	pattern = path.Clean("/" + pattern)
 	parts := strings.Split(pattern[1:], "/")
 	names := []string{"/"}
@@ -31,7 +45,11 @@ func (r *Root) Glob(pattern string) ([]string, error) {
 				next = append(next, p)
 				continue
 			}
+			if r.looked.Add(readDir) > maxLooked {
+				return nil, ErrTooMany
+			}
 			entries, err := r.ReadDir(dir)
+			r.looked.Add(int64(len(entries)))
 			if err != nil {
 				if !HasMeta(dir) && len(names) == 1 {
 					return nil, err

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 
 	securejoin "github.com/cyphar/filepath-securejoin"
 )
@@ -18,6 +20,13 @@ var (
 	ErrNotRegular = errors.New("not a regular file")
 	ErrTooLarge   = fmt.Errorf("larger than %d MiB", MaxFileSize>>20)
 	ErrIsDir      = errors.New("is a directory")
+	ErrTooMany    = fmt.Errorf("patterns look at more than %d names", maxLooked)
+)
+
+// Bounds on paths, as Linux has them.
+const (
+	maxLinks = 40
+	maxPath  = 4096 // bytes
 )
 
 // backend is what a root is made of: a directory on disk, or a tree in memory.
@@ -48,6 +57,8 @@ type Root struct {
 	missing map[string]bool
 	// listed are real paths that the list of their directory shows to be regular files.
 	listed map[string]bool
+
+	looked atomic.Int64 // names that patterns were held against
 }
 
 type mount struct{ prefix, target string }
@@ -160,6 +171,9 @@ func (r *Root) resolve(p string) (real string, info fs.FileInfo, err error) {
 
 // locate resolves the directory of a path.
 func (r *Root) locate(p string) (real, dir string, err error) {
+	if len(p) > maxPath {
+		return "", "", syscall.ENAMETOOLONG
+	}
 	p = r.translate(p)
 	above := path.Dir(p)
 	dir, err = r.resolveDir(above)
@@ -197,7 +211,7 @@ func (r *Root) look(p, dir string) (real string, info fs.FileInfo, err error) {
 
 // follow resolves all links of a path.
 func (r *Root) follow(p string) (string, error) {
-	real, err := securejoin.SecureJoinVFS("/", p, mounted{r})
+	real, err := securejoin.SecureJoinVFS("/", p, mounted{r, new(int)})
 	if err != nil {
 		return "", err
 	}
@@ -205,10 +219,18 @@ func (r *Root) follow(p string) (string, error) {
 }
 
 // mounted shows the root's links with the mounts in effect: a link's target may be below one.
-type mounted struct{ r *Root }
+type mounted struct {
+	r     *Root
+	links *int // followed so far
+}
 
 func (m mounted) Lstat(name string) (fs.FileInfo, error) { return m.r.back.Lstat(m.r.translate(name)) }
-func (m mounted) Readlink(name string) (string, error)   { return m.r.back.Readlink(m.r.translate(name)) }
+func (m mounted) Readlink(name string) (string, error) {
+	if *m.links++; *m.links > maxLinks {
+		return "", &fs.PathError{Op: "readlink", Path: name, Err: syscall.ELOOP}
+	}
+	return m.r.back.Readlink(m.r.translate(name))
+}
 
 // resolveDir remembers what it found: the files of one directory need not ask again, and below one
 // that is not there nothing is.
@@ -272,6 +294,9 @@ func (r *Root) Stat(p string) (fs.FileInfo, error) {
 
 // Lstat describes a path itself; links in its directory are followed inside the root.
 func (r *Root) Lstat(p string) (fs.FileInfo, error) {
+	if len(p) > maxPath {
+		return nil, &fs.PathError{Op: "lstat", Path: p, Err: syscall.ENAMETOOLONG}
+	}
 	p = r.translate(p)
 	dir, err := r.resolveDir(path.Dir(p))
 	if err != nil {

@@ -84,9 +84,28 @@ type joiner struct {
 	servers   listenIndex
 	upstreams map[*nginx.Upstream][]*Backend // those that were met
 	pools     map[**Backend][]*fpm.Pool      // by the first place of a list of backends
+	pairs     int
+}
+
+// maxPairs bounds the pairs of hand-offs and what is at their addresses: thousands of hand-offs may
+// each lead to thousands of servers, and each of these to thousands of pools.
+const maxPairs = 1_000_000
+
+var tooManyPairs = fmt.Sprintf("the hand-offs have more than %d addresses and pools together, and this one's were left out", maxPairs)
+
+// full says whether no more hand-offs are matched; h, the one at work, is then without addresses.
+func (j *joiner) full(h *Handoff) bool {
+	if j.pairs <= maxPairs {
+		return false
+	}
+	h.Backends, h.Unknown = nil, tooManyPairs
+	return true
 }
 
 func (j *joiner) backends(h *Handoff) {
+	if j.full(h) {
+		return
+	}
 	text, span := h.Pass.Arg(0), h.Pass.ArgSpan(0)
 	values := []nginx.Constant{{Text: text, Span: span}}
 	if strings.Contains(text, "$") {
@@ -100,6 +119,9 @@ func (j *joiner) backends(h *Handoff) {
 		if !shared || !have {
 			list = j.resolve(h.Config, v.Text, v.Span)
 			for _, b := range list {
+				if j.full(h) {
+					return
+				}
 				if b.Err == nil && !j.matchContainers(h, b) {
 					j.match(h.Config, b)
 				}
@@ -112,6 +134,12 @@ func (j *joiner) backends(h *Handoff) {
 			h.Backends = slices.Clip(list)
 		} else {
 			h.Backends = append(h.Backends, list...)
+		}
+		for _, b := range list {
+			j.pairs += 1 + len(b.Pools) + len(b.Listens)
+		}
+		if j.full(h) {
+			return
 		}
 	}
 }
@@ -172,8 +200,16 @@ func (j *joiner) matchContainers(h *Handoff, b *Backend) bool {
 	return true
 }
 
-func (j *joiner) match(c *nginx.Config, b *Backend) {
+// find looks up who listens at an address.
+func (j *joiner) find(b *Backend) {
 	b.Pools, b.Listens = j.listeners.At(b.Address), j.servers.at(b.Address)
+	if !b.Address.IsUnix() { // all of the port were looked at
+		j.pairs += (len(j.listeners.byPort[b.Address.Port]) + len(j.servers.byPort[b.Address.Port])) / 16
+	}
+}
+
+func (j *joiner) match(c *nginx.Config, b *Backend) {
+	j.find(b)
 	if len(b.Pools) == 0 && b.Address.IsUnix() {
 		b.Pools = j.listeners.At(followed(c.Root, b.Address))
 	}

@@ -43,6 +43,9 @@ var pathVariable = regexp.MustCompile(`\$\{?(request_uri|uri|document_uri|fastcg
 
 // proxied finds the addresses of a proxy_pass (ngx_http_proxy_pass, ngx_http_proxy_eval).
 func (j *joiner) proxied(h *Handoff) {
+	if j.full(h) {
+		return
+	}
 	text, span := h.Pass.Arg(0), h.Pass.ArgSpan(0)
 	values := []nginx.Constant{{Text: text, Span: span}}
 	if strings.Contains(text, "$") {
@@ -68,9 +71,12 @@ func (j *joiner) proxied(h *Handoff) {
 		for _, b := range j.resolve(h.Config, authority, v.Span) {
 			b.takePort(port)
 			if b.Err == nil {
-				b.Pools, b.Listens = j.listeners.At(b.Address), j.servers.at(b.Address)
+				j.find(b)
 			}
 			h.Backends = append(h.Backends, b)
+			if j.pairs += 1 + len(b.Pools) + len(b.Listens); j.full(h) {
+				return
+			}
 		}
 	}
 }
