@@ -195,7 +195,7 @@ var variable = []struct {
 	{regexp.MustCompile(`\(request: "[^"]*"\)`), "(REQUEST)"},
 	{regexp.MustCompile(`((?://127\.0\.0\.1:)|address ')\d{4,5}`), "${1}PORT"},
 	{regexp.MustCompile(`(:PORT)/\w+[\w./]*`), "${1}/URI"},
-	{regexp.MustCompile(`(^|[ "'\[:])/[\w.-][\w./-]*`), "${1}PATH"},
+	{regexp.MustCompile(`(^|[ "'\[(:])/[\w.-][\w./-]*`), "${1}PATH"},
 	{regexp.MustCompile(`PATH:\d+`), "PATH:LINE"},
 	{regexp.MustCompile(`at line \d+`), "at LINE"},
 	{regexp.MustCompile(`server name "[^"]*" on [^,]*,`), "SERVER NAME,"},
