@@ -29,6 +29,12 @@ func TestProofUpgrade(t *testing.T) {
 				version("8.2", "fpm.log", "php8.2-fpm.sock") + version("8.3", "fpm.log", "php8.3-fpm.sock"),
 			ask: purged, broken: answer{status: 502}, cured: ok,
 		},
+		"pool-left-behind": {
+			rule: "pool-left-behind", severity: lint.Warning,
+			archive: live.Site(live.PHPServer("bad.test", "unix:@DIR@/shop.sock", "")) +
+				version("8.2", "fpm.log", "php8.2-fpm.sock") + strings.Replace(live.Pool("shop", "shop.sock", ""), "[shop]", `[shop] ; want "pool-left-behind: "`, 1) + version("8.3", "fpm.log", "php8.3-fpm.sock"),
+			ask: purged, broken: answer{status: 502}, cured: ok,
+		},
 		"versioned-path": {
 			rule: "versioned-path", severity: lint.Warning,
 			archive: live.Site(live.PHPServer("bad.test", "unix:@DIR@/php8.3-fpm.sock", "")) +
