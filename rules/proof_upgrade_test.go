@@ -32,7 +32,7 @@ func TestProofUpgrade(t *testing.T) {
 		"pool-left-behind": {
 			rule: "pool-left-behind", severity: lint.Warning,
 			archive: live.Site(live.PHPServer("bad.test", "unix:@DIR@/shop.sock", "")) +
-				version("8.2", "fpm.log", "php8.2-fpm.sock") + strings.Replace(live.Pool("shop", "shop.sock", ""), "[shop]", `[shop] ; want "pool-left-behind: "`, 1) + version("8.3", "fpm.log", "php8.3-fpm.sock"),
+				version("8.2", "fpm.log", "php8.2-fpm.sock") + strings.Replace(live.Pool("shop", "shop.sock", ""), "shop.sock", `shop.sock ; want "pool-left-behind: "`, 1) + version("8.3", "fpm.log", "php8.3-fpm.sock"),
 			ask: purged, broken: answer{status: 502}, cured: ok,
 		},
 		"versioned-path": {
