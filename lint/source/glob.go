@@ -60,11 +60,7 @@ func (r *Root) Glob(pattern string) ([]string, error) {
 			next = slices.Grow(next, len(entries))
 			for _, e := range entries {
 				if want.match(e.Name()) {
-					p := prefix + e.Name()
-					next = append(next, p)
-					if i == len(parts)-1 {
-						r.list(p, e.Type())
-					}
+					next = append(next, prefix+e.Name())
 				}
 			}
 		}
