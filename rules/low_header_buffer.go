@@ -34,8 +34,8 @@ const (
 
 func checkLowHeaderBuffer(p *lint.Pass) {
 	apps := applications{stack: p.Stack, patterns: &matchers{}}
-	var unset groups[*nginx.Scope]            // one finding for each site, and one for all that nothing is known of
-	fixes := map[*nginx.Statement]*lint.Fix{} // of sizes that are set, perhaps for thousands of hand-offs
+	var unset groups[*nginx.Scope] // one finding for each site, and one for all that nothing is known of
+	fixes := headerBufferFixes{}
 	for _, h := range slices.Concat(p.Stack.Handoffs, p.Stack.Proxied) {
 		name := h.Module() + "_buffer_size"
 		v := h.Scope.Effective(name)
@@ -51,7 +51,7 @@ func checkLowHeaderBuffer(p *lint.Pass) {
 		server := cmp.Or(h.Scope.Server(), h.Scope)
 		app := apps.behind(h)
 		if v.IsDefault {
-			f.Span, f.Fix = h.Pass.Span(), headerBufferFix(h, v)
+			f.Span, f.Fix = h.Pass.Span(), fixes.of(h, v)
 			switch {
 			case app != "":
 				f.Message = fmt.Sprintf("%s is at its default of one page (4k or 8k), and %s sends large headers: a response whose headers do not fit ends in a 502", name, app)
@@ -72,10 +72,7 @@ func checkLowHeaderBuffer(p *lint.Pass) {
 			f.Severity = lint.Info
 			f.Message = fmt.Sprintf("%s %s holds common headers; large cookies or policies need 16k or more", name, v.Text)
 		}
-		if _, done := fixes[v.Statement]; !done {
-			fixes[v.Statement] = headerBufferFix(h, v)
-		}
-		f.Fix = fixes[v.Statement]
+		f.Fix = fixes.of(h, v)
 		if origin(h, v) {
 			f.Related = []source.Related{{Span: h.Pass.Span(), Message: "in effect for " + h.Scope.Label()}}
 		}
@@ -98,16 +95,34 @@ func addUnset(unset *groups[*nginx.Scope], level *nginx.Scope, f lint.Finding) {
 	}
 }
 
-// headerBufferFix raises the buffer where it is set, or at the hand-off where it is not, and the
-// other sizes with it as far as nginx's arithmetic asks for it.
-func headerBufferFix(h *stack.Handoff, v nginx.Value) *lint.Fix {
-	at, name := h.Scope, h.Module()
+// headerBufferFixes are the fixes by the level and module: thousands of hand-offs may share one.
+type headerBufferFixes map[bufferLevel]*lint.Fix
+
+type bufferLevel struct {
+	scope  *nginx.Scope
+	module string
+}
+
+// of raises the buffer where it is set, or at the hand-off where it is not.
+func (x headerBufferFixes) of(h *stack.Handoff, v nginx.Value) *lint.Fix {
+	at := bufferLevel{h.Scope, h.Module()}
 	if !v.IsDefault {
-		at = v.Scope
+		at.scope = v.Scope
 	}
-	if at.Kind == "if" || at.Kind == "limit_except" {
-		at = at.Parent // buffers are not allowed there
+	if at.scope.Kind == "if" || at.scope.Kind == "limit_except" {
+		at.scope = at.scope.Parent // buffers are not allowed there
 	}
+	fix, done := x[at]
+	if !done {
+		fix = headerBufferFix(at.scope, at.module)
+		x[at] = fix
+	}
+	return fix
+}
+
+// headerBufferFix raises the buffer on a level, and the other sizes with it as far as nginx's
+// arithmetic asks for it.
+func headerBufferFix(at *nginx.Scope, name string) *lint.Fix {
 	edits := at.SetEdits(name+"_buffer_size", "32k")
 	busy := at.Effective(name + "_busy_buffers_size")
 	if !roomy(at.Effective(name+"_buffers")) || !busy.IsDefault {

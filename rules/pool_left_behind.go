@@ -156,7 +156,7 @@ func (u *move) newListen(pool *fpm.Pool, addr address.Address) (written string, 
 	if own := pool.Get("prefix"); !own.IsDefault {
 		prefix = own.Text
 	}
-	text := strings.ReplaceAll(strings.Trim(written, `"'`), "$pool", pool.Name)
+	text := pool.Expand(strings.Trim(written, `"'`))
 	target, err := address.ParseListen(text, prefix)
 	switch {
 	case err != nil:

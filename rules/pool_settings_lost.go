@@ -67,11 +67,16 @@ type lost struct {
 	now     string
 }
 
+// maxCarried bounds the settings that one fix carries over: each finding has all of its edits.
+const maxCarried = 500
+
 func reportLost(p *lint.Pass, u *move, old, next *fpm.Pool) {
 	list := u.lostSettings(old, next)
 	var edits []source.Edit
-	for _, l := range list {
-		edits = append(edits, next.SetEdits(withIndex(l.entry), l.written)...)
+	if len(list) <= maxCarried {
+		for _, l := range list {
+			edits = append(edits, next.SetEdits(withIndex(l.entry), l.written)...)
+		}
 	}
 	var fix *lint.Fix
 	if allEditable(edits) {
@@ -92,7 +97,7 @@ func reportLost(p *lint.Pass, u *move, old, next *fpm.Pool) {
 func (u *move) lostSettings(old, next *fpm.Pool) []lost {
 	var out []lost
 	seen := map[string]bool{}
-	tuned := processTuned(old, next)
+	tuned, have := processTuned(old, next), settingsOf(next)
 	for _, e := range old.Entries() {
 		key := withIndex(e)
 		if seen[key] || e.Key == "listen" || e.Key == "prefix" {
@@ -105,7 +110,7 @@ func (u *move) lostSettings(old, next *fpm.Pool) []lost {
 		if since := keysSince[e.Key]; e.Unknown != "" || since != "" && older(u.To.Version, "php"+since) {
 			continue
 		}
-		now, isDefault := nowIn(next, e)
+		now, isDefault := have.of(e)
 		switch {
 		case !isDefault || now == u.meant(old, e):
 		case slices.Contains(processKeys, key) && !tuned:
@@ -142,7 +147,7 @@ func reportGlobalsLost(p *lint.Pass, u *move, old *fpm.Master) {
 // reportDiffering names settings that were chosen in both versions, and differently: which one is
 // meant, only the owner knows.
 func reportDiffering(p *lint.Pass, u *move, old, next *fpm.Pool) {
-	seen := map[string]bool{}
+	seen, have := map[string]bool{}, settingsOf(next)
 	for _, e := range old.Entries() {
 		key := withIndex(e)
 		if seen[key] || e.Key == "listen" || e.Unknown != "" {
@@ -152,8 +157,8 @@ func reportDiffering(p *lint.Pass, u *move, old, next *fpm.Pool) {
 		if set := old.Get(e.Key); e.Index == "" && set.Entry != nil {
 			e = set.Entry
 		}
-		now, isDefault := nowIn(next, e)
-		if isDefault || isPackaged(old.Master, key, e.Value) || u.meant(old, e) == now || strings.ReplaceAll(e.Value, "$pool", old.Name) == now {
+		now, isDefault := have.of(e)
+		if isDefault || isPackaged(old.Master, key, e.Value) || u.meant(old, e) == now || old.Expand(e.Value) == now {
 			continue
 		}
 		p.Report(lint.Finding{
@@ -168,24 +173,41 @@ func reportDiffering(p *lint.Pass, u *move, old, next *fpm.Pool) {
 
 // meant is what a line of an old pool means in the new version.
 func (u *move) meant(old *fpm.Pool, e *fpm.Entry) string {
-	return strings.ReplaceAll(u.text(old.Master, e.Value), "$pool", old.Name)
+	return old.Expand(u.text(old.Master, e.Value))
 }
 
-// nowIn is what the new pool has for a key, and whether that is a default. php.ini's settings count
-// by their names, since php_admin_value beats php_value.
-func nowIn(next *fpm.Pool, e *fpm.Entry) (text string, isDefault bool) {
-	if e.Index == "" {
-		s := next.Get(e.Key)
-		return s.Text, s.IsDefault || isPackaged(next.Master, e.Key, s.Text)
-	}
-	others := next.IniEntries()
-	if e.Key == "env" || e.Key == "access.suppress_path" {
-		others = slices.DeleteFunc(next.Entries(), func(have *fpm.Entry) bool { return have.Key != e.Key })
-	}
-	for _, have := range others {
-		if have.Index == e.Index {
-			return strings.ReplaceAll(have.Value, "$pool", next.Name), false
+// settings are what a pool has. php.ini's settings count by their names, since php_admin_value beats
+// php_value.
+type settings struct {
+	pool   *fpm.Pool
+	arrays map[string]*fpm.Entry // of several lines the first one
+}
+
+func settingsOf(pool *fpm.Pool) settings {
+	s := settings{pool, map[string]*fpm.Entry{}}
+	for _, e := range pool.Entries() {
+		if key := arrayKey(e); e.Index != "" && s.arrays[key] == nil {
+			s.arrays[key] = e
 		}
+	}
+	return s
+}
+
+func arrayKey(e *fpm.Entry) string {
+	if e.Key == "env" || e.Key == "access.suppress_path" {
+		return withIndex(e)
+	}
+	return e.Index
+}
+
+// of is what the pool has for a line of another one, and whether that is a default.
+func (s settings) of(e *fpm.Entry) (text string, isDefault bool) {
+	if e.Index == "" {
+		now := s.pool.Get(e.Key)
+		return now.Text, now.IsDefault || isPackaged(s.pool.Master, e.Key, now.Text)
+	}
+	if have := s.arrays[arrayKey(e)]; have != nil {
+		return s.pool.Expand(have.Value), false
 	}
 	return "", true
 }

@@ -29,6 +29,9 @@ type copied struct {
 	target  string // with "/" at its end where it is a directory
 }
 
+// maxDockerfile bounds a Dockerfile, in bytes.
+const maxDockerfile = 64 << 10
+
 // ImageIn reads the Dockerfile of a service, or takes its image as it is.
 func (s *Service) ImageIn(root *source.Root) Image {
 	if s.Build == nil {
@@ -43,7 +46,7 @@ func (s *Service) ImageIn(root *source.Root) Image {
 		return Image{Unknown: "its build"}
 	}
 	f, err := root.Read(path.Join(context, name))
-	if err != nil || len(f.Data) > maxSize {
+	if err != nil || len(f.Data) > maxDockerfile {
 		return Image{Unknown: "its Dockerfile"}
 	}
 	parsed, err := parser.Parse(bytes.NewReader(f.Data))

@@ -158,14 +158,19 @@ func (p *Pool) Get(key string) Setting {
 	return p.expanded(effective(p.settings[key], poolDefault(key, p.Master.Version)))
 }
 
-// expanded puts the pool's name in place of $pool, many times if need be.
 func (p *Pool) expanded(s Setting) Setting {
-	if n := strings.Count(s.Text, "$pool"); n > 0 && len(s.Text)+n*len(p.Name) > maxLine {
+	text := p.Expand(s.Text)
+	if len(text) > maxLine {
 		s.Unknown = fmt.Sprintf("it is longer than %d bytes", maxLine)
-	} else if n > 0 {
-		s.Text = strings.ReplaceAll(s.Text, "$pool", p.Name)
 	}
+	s.Text = text
 	return s
+}
+
+// Expand puts the pool's name in place of $pool, as often as there is room: a long name may stand in a
+// long value thousands of times.
+func (p *Pool) Expand(text string) string {
+	return strings.Replace(text, "$pool", p.Name, 2+maxLine/max(1, len(p.Name)))
 }
 
 // Int is a pool's count; false where it is not set and has no default, unknown or no number.

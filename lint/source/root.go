@@ -340,6 +340,13 @@ func (r *Root) Read(p string) (*File, error) {
 	return f, err
 }
 
+// Forget lets go of a file that was read and is of no use.
+func (r *Root) Forget(f *File) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.files, f.Path)
+}
+
 // maxGitLinks bounds chains of such files, which may run in a circle.
 const maxGitLinks = 8
 

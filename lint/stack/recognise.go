@@ -20,8 +20,13 @@ import (
 	"fpmlint/lint/source"
 )
 
-// maxWalk bounds the files that a directory is searched for.
-const maxWalk = 100_000
+// Bounds on the files that a directory is searched for: their number, and the size from which one is
+// data rather than a configuration.
+const (
+	maxWalk   = 100_000
+	maxGuess  = 8 << 20
+	largeConf = "larger than 8 MiB: name it if it is a configuration"
+)
 
 // skipDirs hold no configuration of this stack and may be huge.
 var skipDirs = []string{".git", ".hg", ".svn", "node_modules", "vendor", "proc", "sys", "dev"}
@@ -45,7 +50,7 @@ type candidates struct {
 func search(root *source.Root, dir string) (candidates, error) {
 	c := candidates{fragments: map[nginx.Kind][]string{}}
 	var paths []string
-	n := 0
+	n, dirs := 0, 0
 	var walk func(dir string) error
 	walk = func(dir string) error {
 		entries, err := root.ReadDir(dir)
@@ -56,6 +61,9 @@ func search(root *source.Root, dir string) (candidates, error) {
 		for _, e := range entries {
 			p := path.Join(dir, e.Name())
 			if e.IsDir() {
+				if dirs++; dirs > maxWalk {
+					return fmt.Errorf("%s: more than %d directories: name the configuration's", root.Name, maxWalk)
+				}
 				if !slices.Contains(skipDirs, e.Name()) && !strings.HasSuffix(p, backups) {
 					if err := walk(p); err != nil {
 						return err
@@ -83,12 +91,7 @@ func search(root *source.Root, dir string) (candidates, error) {
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, p := range paths {
 		group.Go(func() error {
-			if f, err := root.Read(p); err == nil {
-				found[i] = classified{file: f}
-				if !composeName(path.Base(p)) {
-					found[i] = classify(root, f)
-				}
-			}
+			found[i] = read(root, p)
 			return nil
 		})
 	}
@@ -96,11 +99,14 @@ func search(root *source.Root, dir string) (candidates, error) {
 	seen := map[string]bool{} // a file may have several names
 	for i, v := range found {
 		switch {
+		case v.large && path.Ext(paths[i]) == ".conf":
+			c.notes = append(c.notes, fmt.Sprintf("%s: %s", root.Display(paths[i]), largeConf))
+			continue
 		case v.file == nil || seen[v.file.Path]:
 			continue
 		case composeName(path.Base(paths[i])):
 			c.compose = append(c.compose, v.file)
-		case !c.add(v) && bytes.HasPrefix(v.file.Data, []byte("#!")):
+		case !c.add(v) && v.script:
 			c.builds = append(c.builds, paths[i])
 		}
 		seen[v.file.Path] = true
@@ -108,9 +114,36 @@ func search(root *source.Root, dir string) (candidates, error) {
 	return c, nil
 }
 
+// read tells what a file of a directory is. One that is none of the stack's is not kept.
+func read(root *source.Root, p string) classified {
+	info, err := root.Stat(p)
+	if err != nil {
+		return classified{}
+	}
+	if info.Size() > maxGuess {
+		return classified{large: info.Mode().IsRegular()}
+	}
+	f, err := root.Read(p)
+	if err != nil {
+		return classified{}
+	}
+	if composeName(path.Base(p)) {
+		return classified{file: f}
+	}
+	v := classify(root, f)
+	if v.kind == nginx.KindNone && !v.fpm && v.template.IsZero() {
+		root.Forget(f)
+		v.file = &source.File{Path: f.Path}
+	}
+	return v
+}
+
 // classified is a file with what its content is.
 type classified struct {
 	file *source.File
+	// large says that the file was not read, script that it is one.
+	large, script bool
+
 	fpm  bool
 	kind nginx.Kind
 	// template is the mark of a file that becomes the daemon's once it is rendered, zero in others.
@@ -118,8 +151,8 @@ type classified struct {
 }
 
 func classify(root *source.Root, f *source.File) classified {
-	v := classified{file: f, kind: nginx.KindNone}
-	if bytes.IndexByte(f.Data, 0) >= 0 || bytes.HasPrefix(f.Data, []byte("#!")) {
+	v := classified{file: f, kind: nginx.KindNone, script: bytes.HasPrefix(f.Data, []byte("#!"))}
+	if v.script || bytes.IndexByte(f.Data, 0) >= 0 {
 		return v // a binary file or a script, which may well write a configuration
 	}
 	if v.fpm = fpm.Detect(f.Data); v.fpm {
