@@ -1,6 +1,11 @@
 package rules_test
 
 import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -67,4 +72,35 @@ func TestProofCrashes(t *testing.T) {
 			ask: reloading, broken: answer{status: 502}, cured: ok,
 		},
 	})
+}
+
+// debugger listens where Xdebug asks for one, and never answers.
+func debugger(port string) func(*testing.T, *live.Server) {
+	return func(t *testing.T, s *live.Server) {
+		t.Helper()
+		out, err := exec.Command(s.FPM, "-i").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := regexp.MustCompile(`(?m)^extension_dir => (\S+)`).FindSubmatch(out)
+		if _, err := os.Stat(filepath.Join(string(dir[1]), "xdebug.so")); err != nil {
+			t.Skip("Xdebug is not installed")
+		}
+		l, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = l.Close() }) // the kernel takes connections without being asked
+	}
+}
+
+func TestProofXdebug(t *testing.T) {
+	t.Parallel()
+	port := freePorts(t, 1)[0]
+	(&proof{
+		rule: "xdebug-enabled", severity: lint.Warning, before: debugger(port),
+		archive: live.Site(live.PHPServer("bad.test", "unix:@DIR@/a.sock", "            fastcgi_read_timeout 2s;\n")) + version("8.2", "fpm.log", "a.sock") +
+			"-- etc/php/8.2/fpm/php.ini --\nzend_extension = xdebug ; want \"xdebug-enabled: \"\nxdebug.mode = debug\nxdebug.start_with_request = yes\nxdebug.client_port = " + port + "\n",
+		ask: get("/index.php"), broken: answer{status: 504}, cured: ok,
+	}).run(t)
 }

@@ -135,12 +135,16 @@ func (s *Server) FPMConfs() []string {
 // its pools listen.
 func (s *Server) StartFPM(conf string) {
 	s.t.Helper()
+	s.run(s.fpmCommand(conf)...)
+}
+
+func (s *Server) fpmCommand(conf string) []string {
 	argv := []string{s.FPM, "-D", "-y", conf}
 	ini := filepath.Join(filepath.Dir(conf), "php.ini")
 	if _, err := os.Stat(ini); err == nil {
 		argv = append(argv, "-c", ini)
 	}
-	s.run(argv...)
+	return argv
 }
 
 // StartNginx starts nginx and waits until it listens.
@@ -167,7 +171,7 @@ func (s *Server) run(argv ...string) {
 // and how it ended.
 func (s *Server) TryAll() (string, error) {
 	for _, conf := range s.FPMConfs() {
-		if out, err := output(s.FPM, "-D", "-y", conf); err != nil {
+		if out, err := output(s.fpmCommand(conf)...); err != nil {
 			return out, err
 		}
 	}
