@@ -12,12 +12,15 @@ import (
 	"fpmlint/testdata/live"
 )
 
-// five are the workers of a packaged pool.
-const five = "pm = dynamic\npm.max_children = 5\npm.start_servers = 2\npm.min_spare_servers = 1\npm.max_spare_servers = 3\n"
+// two are the workers of live.Pool, five those of a packaged pool.
+const (
+	two  = "pm = static\npm.max_children = 2\n"
+	five = "pm = dynamic\npm.max_children = 5\npm.start_servers = 2\npm.min_spare_servers = 1\npm.max_spare_servers = 3\n"
+)
 
 // packagedSite is a site whose pool has them.
 func packagedSite(location, pool string) string {
-	return strings.Replace(site(location, pool), "pm = static\npm.max_children = 2\n", five, 1) + work
+	return strings.Replace(site(location, pool), two, five, 1) + work
 }
 
 // someSeconds are enough for the master, which looks once a second whether a pool needs a worker.

@@ -35,6 +35,13 @@ func TestProofUpgrade(t *testing.T) {
 				version("8.2", "fpm.log", "php8.2-fpm.sock") + strings.Replace(live.Pool("shop", "shop.sock", ""), "shop.sock", `shop.sock ; want "pool-left-behind: "`, 1) + version("8.3", "fpm.log", "php8.3-fpm.sock"),
 			ask: purged, broken: answer{status: 502}, cured: ok,
 		},
+		"pool-settings-lost": {
+			rule: "pool-settings-lost", severity: lint.Warning,
+			archive: live.Site(live.PHPServer("bad.test", "unix:@DIR@/php8.3-fpm.sock", someSeconds)) + work +
+				strings.Replace(version("8.2", "fpm.log", "php8.2-fpm.sock"), two, strings.Replace(five, "5", `8 ; want "pool-settings-lost: "`, 1), 1) +
+				strings.Replace(version("8.3", "fpm.log", "php8.3-fpm.sock"), two, five, 1),
+			ask: whileFive("/work.php"), broken: answer{status: 504}, cured: ok,
+		},
 		"versioned-path": {
 			rule: "versioned-path", severity: lint.Warning,
 			archive: live.Site(live.PHPServer("bad.test", "unix:@DIR@/php8.3-fpm.sock", "")) +
