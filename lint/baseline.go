@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 
 	"fpmlint/lint/source"
 )
@@ -27,20 +25,12 @@ type Known struct {
 
 // ReadBaseline reads what report.Baseline wrote.
 func ReadBaseline(name string) (*Baseline, error) {
-	f, err := os.Open(name)
+	data, err := source.ReadRegular(name, source.MaxFileSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w; --write-baseline makes one", err)
 	}
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // only read
-	data, err := io.ReadAll(io.LimitReader(f, source.MaxFileSize+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > source.MaxFileSize {
-		return nil, fmt.Errorf("%s: %w", name, source.ErrTooLarge)
 	}
 	var b Baseline
 	if err := json.Unmarshal(data, &b); err != nil {

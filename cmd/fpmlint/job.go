@@ -85,13 +85,14 @@ func newJob(c *cli.Context) (*job, error) {
 
 // readPolicy reads the policy file that was named, else the one that is found.
 func readPolicy(name string) (*config.Policy, error) {
-	if name == "" {
-		var err error
-		if name, err = config.Find("."); name == "" || err != nil {
-			return &config.Policy{}, err
-		}
+	if name != "" {
+		return config.Read(name, rules.All())
 	}
-	return config.Read(name, rules.All())
+	name, err := config.Find(".")
+	if name == "" || err != nil {
+		return &config.Policy{}, err
+	}
+	return config.ReadFound(name, rules.All())
 }
 
 // loads are what the command line names, else the policy's stacks: so does the policy's own
@@ -134,7 +135,18 @@ func (j *job) run(ctx context.Context, overlay source.Overlay) (*lint.Result, er
 	if err != nil {
 		return nil, err
 	}
-	r.Suppress(func(f *lint.Finding) bool { return !f.Span.IsZero() && j.policy.Ignored(f.Span.File) })
+	ignored := map[*source.File]bool{}
+	r.Suppress(func(f *lint.Finding) bool {
+		if f.Span.IsZero() {
+			return false
+		}
+		yes, known := ignored[f.Span.File]
+		if !known {
+			yes = j.policy.Ignored(f.Span.File)
+			ignored[f.Span.File] = yes
+		}
+		return yes
+	})
 	if j.baseline != nil {
 		r.Know(j.baseline, j.rules)
 	}

@@ -180,8 +180,32 @@ func (r *reader) rule(n ast.Node, set lint.Rule) rule {
 	return out
 }
 
+// maxAlternatives bounds the patterns of a policy with all that braces in them stand for: each is held
+// against each file.
+const maxAlternatives = 1000
+
+// alternatives is the number of patterns that one with braces stands for, or more where they are
+// nested.
+func alternatives(pattern string) int {
+	n := 1
+	var open []int // the alternatives of the groups that are open
+	for _, c := range pattern {
+		switch {
+		case c == '{':
+			open = append(open, 1)
+		case c == ',' && len(open) > 0:
+			open[len(open)-1]++
+		case c == '}' && len(open) > 0:
+			n = min(n*open[len(open)-1], maxAlternatives+1)
+			open = open[:len(open)-1]
+		}
+	}
+	return n
+}
+
 func (r *reader) patterns(n ast.Node) []string {
 	var out []string
+	total := 0
 	for _, item := range r.list(n) {
 		pattern := r.text(item)
 		if pattern == "" {
@@ -191,6 +215,10 @@ func (r *reader) patterns(n ast.Node) []string {
 		if !doublestar.ValidatePattern(pattern) || filepath.IsAbs(pattern) {
 			r.fail(item, "%q is no pattern of paths relative to this file, such as tests/**", pattern)
 			continue
+		}
+		if total += alternatives(pattern); total > maxAlternatives {
+			r.fail(item, "the patterns have more than %d alternatives in braces", maxAlternatives)
+			return nil
 		}
 		out = append(out, pattern)
 	}

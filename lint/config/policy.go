@@ -4,8 +4,8 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -105,20 +105,12 @@ func Find(dir string) (string, error) {
 // Read reads a policy file; all are the rules that there are. Its errors name line and column, one
 // on each line.
 func Read(name string, all []lint.Rule) (*Policy, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // only read
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(&fs.PathError{Op: "read", Path: name, Err: source.ErrNotRegular}, err)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxSize {
+	data, err := source.ReadRegular(name, maxSize)
+	if errors.Is(err, source.ErrTooLarge) {
 		return nil, fmt.Errorf("%s: larger than %d KiB", name, maxSize>>10)
+	}
+	if err != nil {
+		return nil, err
 	}
 	abs, err := filepath.Abs(name)
 	if err != nil {
@@ -129,6 +121,70 @@ func Read(name string, all []lint.Rule) (*Policy, error) {
 	}
 	p := &Policy{File: name, Dir: filepath.Dir(abs)}
 	return p, p.parse(data, all)
+}
+
+// ReadFound is Read for a file that nobody named: whoever wrote the repository in which it was found
+// may not send fpmlint elsewhere on the machine.
+func ReadFound(name string, all []lint.Rule) (*Policy, error) {
+	top, err := repository(filepath.Dir(name))
+	if err != nil {
+		return nil, err
+	}
+	if !below(top, name) {
+		return nil, fmt.Errorf("%s leads out of %s: name it with --config if it is yours", name, top)
+	}
+	p, err := Read(name, all)
+	if err != nil {
+		return p, err
+	}
+	names := []string{p.Baseline}
+	for _, s := range p.Stacks {
+		o := p.Options(s)
+		names = append(names, o.Root, o.NginxRoot, o.FPMRoot)
+		names = append(names, o.Paths...)
+		names = slices.AppendSeq(names, maps.Values(o.Hosts))
+	}
+	slices.Sort(names)
+	for _, n := range names {
+		if n != "" && n != "-" && !below(top, n) {
+			return nil, fmt.Errorf("%s names %s, which is outside of %s: name the policy with --config if it is yours", name, n, top)
+		}
+	}
+	return p, nil
+}
+
+// repository is the directory of the checkout that a directory belongs to, the directory itself where
+// there is none.
+func repository(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err == nil {
+		abs, err = filepath.EvalSymlinks(abs)
+	}
+	if err != nil {
+		return "", err
+	}
+	for at := abs; at != filepath.Dir(at); at = filepath.Dir(at) {
+		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil {
+			return at, nil
+		}
+	}
+	return abs, nil
+}
+
+// below says whether a path leads to a place in a directory. One that is not there is judged by its
+// name.
+func below(top, name string) bool {
+	at, err := filepath.Abs(name)
+	if err != nil {
+		return false
+	}
+	if real, err := filepath.EvalSymlinks(at); err == nil {
+		at = real
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	rel, err := filepath.Rel(top, at)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // Rules are those of all that the policy leaves on, set as it says. One that is selected by name

@@ -155,6 +155,23 @@ func TestAllFaults(t *testing.T) {
 	}
 }
 
+// TestManyAlternatives holds patterns to a number that can be tried: each pair of braces doubles it.
+func TestManyAlternatives(t *testing.T) {
+	if _, err := read(t, `ignore: ["`+strings.Repeat("{a,b}", 9)+`"]`); err != nil {
+		t.Error(err)
+	}
+	for _, patterns := range []string{
+		strings.Repeat("{a,a}", 30),
+		"{" + strings.Repeat("a,", 400) + "a}{b,c,d}",
+		"{{a,b},{a,b},{a,b},{a,b},{a,b},{a,b},{a,b},{a,b},{a,b},{a,b}}{c,d}",
+		strings.Repeat("{a,b,c}\"\n- \"", 400) + "d",
+	} {
+		if _, err := read(t, "ignore:\n- \""+patterns+"\"\n"); err == nil || !strings.Contains(err.Error(), "more than 1000 alternatives") {
+			t.Errorf("%.40s: %v", patterns, err)
+		}
+	}
+}
+
 func TestNoFile(t *testing.T) {
 	if _, err := config.Read(t.TempDir(), nil); !errors.Is(err, source.ErrNotRegular) {
 		t.Error(err)

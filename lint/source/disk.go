@@ -55,6 +55,28 @@ func (d disk) open(name string) ([]byte, fs.FileMode, error) {
 	return data, mode, errors.Join(err, h.Close())
 }
 
+// ReadRegular reads a file on disk, at the end of its links, that is to be a regular one of at most so
+// many bytes. Its errors are as those of Root.Read.
+func ReadRegular(name string, limit int64) ([]byte, error) {
+	fail := func(err error) ([]byte, error) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: unwrap(err)}
+	}
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return fail(err)
+	case !info.Mode().IsRegular():
+		return fail(ErrNotRegular)
+	case info.Size() > limit:
+		return fail(ErrTooLarge)
+	}
+	data, err := os.ReadFile(name)
+	if int64(len(data)) > limit {
+		return fail(ErrTooLarge)
+	}
+	return data, err
+}
+
 // reader is an open file.
 type reader interface {
 	Read(p []byte) (int, error)

@@ -539,17 +539,30 @@ func rootFor(name string, o Options) (*source.Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, dir := range systemDirs {
-		if strings.HasPrefix(abs, dir) {
-			return source.DirWith("/", o.Overlay)
-		}
+	return source.DirWith(rootOf(abs, checkout(abs)), o.Overlay)
+}
+
+// rootOf is the root of a file in a checkout, "" where it is in none. People have checkouts in /opt;
+// one of /etc is the machine's own.
+func rootOf(file, checkout string) string {
+	system := slices.ContainsFunc(systemDirs, func(dir string) bool { return strings.HasPrefix(file, dir) })
+	switch {
+	case system && !strings.HasPrefix(checkout, "/opt/"):
+		return "/"
+	case checkout != "":
+		return checkout
 	}
-	for dir := filepath.Dir(abs); ; dir = filepath.Dir(dir) {
+	return filepath.Dir(file)
+}
+
+// checkout is the directory of the repository that a file is in, "" where it is in none.
+func checkout(file string) string {
+	for dir := filepath.Dir(file); ; dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
-			return source.DirWith(dir, o.Overlay)
+			return dir
 		}
 		if dir == filepath.Dir(dir) {
-			return source.DirWith(filepath.Dir(abs), o.Overlay)
+			return ""
 		}
 	}
 }

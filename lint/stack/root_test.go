@@ -1,0 +1,20 @@
+package stack
+
+import "testing"
+
+// TestRootOf holds to their root the files that are given by name: what they include by absolute paths
+// is looked up below it.
+func TestRootOf(t *testing.T) {
+	for _, c := range []struct{ file, checkout, want string }{
+		{"/etc/nginx/sites-enabled/shop", "", "/"},
+		{"/etc/nginx/sites-enabled/shop", "/etc", "/"}, // etckeeper
+		{"/opt/bitnami/nginx/conf/nginx.conf", "", "/"},
+		{"/opt/ci/build/nginx.conf", "/opt/ci/build", "/opt/ci/build"},
+		{"/home/ci/build/deploy/nginx.conf", "/home/ci/build", "/home/ci/build"},
+		{"/home/me/nginx.conf", "", "/home/me"},
+	} {
+		if got := rootOf(c.file, c.checkout); got != c.want {
+			t.Errorf("%s in %q: root %s, want %s", c.file, c.checkout, got, c.want)
+		}
+	}
+}
