@@ -24,6 +24,9 @@ func checkNginxSyntax(p *lint.Pass) {
 	for _, note := range p.Stack.Notes {
 		p.Skip("%s", note)
 	}
+	for _, problem := range p.Stack.Problems {
+		p.Report(lint.Finding{Message: problem.Message, Help: "lint the configuration in parts", Span: problem.Span})
+	}
 	skipTemplates(p, p.Stack.NginxTemplates)
 	for _, c := range p.Stack.Nginx {
 		skipTemplates(p, c.Problems)

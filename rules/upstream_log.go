@@ -97,6 +97,7 @@ func accessLog(h *stack.Handoff, formats map[string]*nginx.Statement) (log logge
 		return logged{name: "combined", span: h.Pass.Span()}, ""
 	}
 	log.off = true
+	var text strings.Builder
 	for _, d := range list {
 		if d.Arg(0) == "off" {
 			continue
@@ -116,9 +117,10 @@ func accessLog(h *stack.Handoff, formats map[string]*nginx.Statement) (log logge
 			}
 		}
 		if format != nil {
-			log.text += strings.Join(format.Values()[1:], " ")
+			text.WriteString(strings.Join(format.Values()[1:], " "))
 		}
 	}
+	log.text = text.String()
 	return log, ""
 }
 

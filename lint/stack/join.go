@@ -18,7 +18,7 @@ import (
 
 // Join finds the hand-offs of the stack's nginx side and the pools at their addresses.
 func (s *Stack) Join() {
-	s.Handoffs, s.Proxied = nil, nil
+	s.Handoffs, s.Proxied, s.Problems = nil, nil, nil
 	if s.containers != nil {
 		s.containers.assign(s.Masters)
 	}
@@ -34,18 +34,21 @@ func (s *Stack) Join() {
 	j := &joiner{stack: s, listeners: s.listeners, servers: indexListens(s), upstreams: map[*nginx.Upstream][]*Backend{}, pools: map[**Backend][]*fpm.Pool{}}
 	for _, c := range s.Nginx {
 		for scope := range c.Having("fastcgi_pass", "proxy_pass") {
+			if j.full() {
+				break
+			}
 			if pass := scope.Find("fastcgi_pass"); pass != nil && len(pass.Args) == 1 {
 				h := &Handoff{Scope: scope, Config: c, Pass: pass}
 				j.backends(h)
 				h.Pools = j.poolsOf(h)
 				h.PHP, h.Probe = isPHP(h), isProbe(h)
-				s.Handoffs = append(s.Handoffs, h)
+				s.Handoffs = j.take(s.Handoffs, h)
 			}
 			if pass := scope.Find("proxy_pass"); pass != nil && len(pass.Args) == 1 && inHTTP(scope) {
 				h := &Handoff{Scope: scope, Config: c, Pass: pass}
 				j.proxied(h)
 				h.Probe = isProbe(h)
-				s.Proxied = append(s.Proxied, h)
+				s.Proxied = j.take(s.Proxied, h)
 			}
 		}
 	}
@@ -88,24 +91,43 @@ type joiner struct {
 }
 
 // maxPairs bounds the pairs of hand-offs and what is at their addresses: thousands of hand-offs may
-// each lead to thousands of servers, and each of these to thousands of pools.
-const maxPairs = 1_000_000
+// each lead to thousands of servers, and each of these to thousands of pools. Lines that thousands of
+// hand-offs inherit count too, listed of them as one.
+const (
+	maxPairs = 1_000_000
+	listed   = 16
+)
 
-var tooManyPairs = fmt.Sprintf("the hand-offs have more than %d addresses and pools together, and this one's were left out", maxPairs)
-
-// full says whether no more hand-offs are matched; h, the one at work, is then without addresses.
-func (j *joiner) full(h *Handoff) bool {
-	if j.pairs <= maxPairs {
-		return false
+// count counts what is at an address. Pools that share one, which is a fault, have many findings each.
+func (j *joiner) count(b *Backend) {
+	j.pairs += 1 + len(b.Pools) + len(b.Listens)
+	if len(b.Pools) > 4 {
+		j.pairs += 8 * len(b.Pools)
 	}
-	h.Backends, h.Unknown = nil, tooManyPairs
-	return true
+}
+
+// full says whether no more hand-offs are taken.
+func (j *joiner) full() bool { return j.pairs > maxPairs }
+
+// take adds a hand-off, unless it is one too many.
+func (j *joiner) take(list []*Handoff, h *Handoff) []*Handoff {
+	for _, name := range []string{"fastcgi_param", "access_log", "error_page"} {
+		lines, _ := h.Scope.EffectiveList(name)
+		j.pairs += len(lines) / listed
+	}
+	if !j.full() {
+		return append(list, h)
+	}
+	if len(j.stack.Problems) == 0 {
+		j.stack.Problems = append(j.stack.Problems, source.Problem{
+			Kind: source.Limit, Span: h.Pass.Span(),
+			Message: fmt.Sprintf("this hand-off and those after it are left out: before it are %d pairs of hand-offs with addresses, pools and inherited lines", maxPairs),
+		})
+	}
+	return list
 }
 
 func (j *joiner) backends(h *Handoff) {
-	if j.full(h) {
-		return
-	}
 	text, span := h.Pass.Arg(0), h.Pass.ArgSpan(0)
 	values := []nginx.Constant{{Text: text, Span: span}}
 	if strings.Contains(text, "$") {
@@ -119,7 +141,7 @@ func (j *joiner) backends(h *Handoff) {
 		if !shared || !have {
 			list = j.resolve(h.Config, v.Text, v.Span)
 			for _, b := range list {
-				if j.full(h) {
+				if j.full() {
 					return
 				}
 				if b.Err == nil && !j.matchContainers(h, b) {
@@ -136,9 +158,9 @@ func (j *joiner) backends(h *Handoff) {
 			h.Backends = append(h.Backends, list...)
 		}
 		for _, b := range list {
-			j.pairs += 1 + len(b.Pools) + len(b.Listens)
+			j.count(b)
 		}
-		if j.full(h) {
+		if j.full() {
 			return
 		}
 	}

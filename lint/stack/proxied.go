@@ -43,9 +43,6 @@ var pathVariable = regexp.MustCompile(`\$\{?(request_uri|uri|document_uri|fastcg
 
 // proxied finds the addresses of a proxy_pass (ngx_http_proxy_pass, ngx_http_proxy_eval).
 func (j *joiner) proxied(h *Handoff) {
-	if j.full(h) {
-		return
-	}
 	text, span := h.Pass.Arg(0), h.Pass.ArgSpan(0)
 	values := []nginx.Constant{{Text: text, Span: span}}
 	if strings.Contains(text, "$") {
@@ -74,7 +71,7 @@ func (j *joiner) proxied(h *Handoff) {
 				j.find(b)
 			}
 			h.Backends = append(h.Backends, b)
-			if j.pairs += 1 + len(b.Pools) + len(b.Listens); j.full(h) {
+			if j.count(b); j.full() {
 				return
 			}
 		}

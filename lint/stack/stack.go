@@ -55,7 +55,7 @@ type Stack struct {
 	// Upgrade is the change of PHP's version that the stack shows or that was asked for; nil where
 	// there is one version.
 	Upgrade *Upgrade
-	// Problems are faults of the input that belong to neither side.
+	// Problems are faults of the input that belong to neither side: its bounds.
 	Problems []source.Problem
 	// NginxTemplates and FPMTemplates are files that become a daemon's once they are rendered. None
 	// of them is read: what a stack lacks may stand in one.
