@@ -64,6 +64,7 @@ func throughEdge(t *testing.T, s *live.Server) (status int, body string) {
 }
 
 func TestProofEdge(t *testing.T) {
+	t.Parallel()
 	prove(t, map[string]proof{
 		"edge-timeout": {
 			rule: "edge-timeout", severity: lint.Info, option: [2]string{"max", "2s"},

@@ -82,6 +82,7 @@ func stampede(t *testing.T, s *live.Server) (status int, workers string) {
 }
 
 func TestProofFull(t *testing.T) {
+	t.Parallel()
 	prove(t, map[string]proof{
 		"max-children-default": {
 			rule: "max-children-default", severity: lint.Info,

@@ -22,6 +22,7 @@ func purged(_ *testing.T, s *live.Server) (status int, body string) {
 }
 
 func TestProofUpgrade(t *testing.T) {
+	t.Parallel()
 	prove(t, map[string]proof{
 		"stale-php-version": {
 			rule: "stale-php-version", severity: lint.Warning,
