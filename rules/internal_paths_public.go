@@ -34,10 +34,17 @@ type publicPath struct {
 
 func checkInternalPathsPublic(p *lint.Pass) {
 	seen := map[publicPath]bool{}
+	closed := map[*nginx.Scope]bool{}
 	patterns := &matchers{}
 	for _, h := range p.Stack.Handoffs {
 		server := h.Scope.Server()
-		if server == nil || restricted(server) {
+		if server == nil {
+			continue
+		}
+		if _, known := closed[server]; !known {
+			closed[server] = restricted(server)
+		}
+		if closed[server] {
 			continue
 		}
 		for _, pool := range h.Pools {

@@ -40,8 +40,8 @@ type matcher func(uri string) (yes, known bool)
 type matchers struct {
 	have    map[pattern]matcher
 	answers map[question]answer
-	// slow counts the patterns that were given up.
-	slow int
+	// slow counts the patterns that were given up, asked the questions that had no answer yet.
+	slow, asked int
 }
 
 type pattern struct{ modifier, text string }
@@ -59,6 +59,9 @@ func (m *matchers) match(s *nginx.Scope, uri string) (yes, known bool) {
 	q := question{pattern{modifier, text}, uri}
 	a, have := m.answers[q]
 	if !have {
+		if m.asked++; m.asked > maxAsked {
+			return false, false
+		}
 		a.yes, a.known = m.of(s)(uri)
 		if m.answers == nil {
 			m.answers = map[question]answer{}
@@ -70,8 +73,14 @@ func (m *matchers) match(s *nginx.Scope, uri string) (yes, known bool) {
 	return a.yes, a.known
 }
 
-// maxAnswers bounds the answers that are kept.
-const maxAnswers = 100_000
+const (
+	// maxAnswers bounds the answers that are kept.
+	maxAnswers = 100_000
+	// maxAsked bounds the questions: thousands of paths may be looked up among thousands of locations.
+	// Beyond it nothing is known. A location that is looked past counts as a part of one.
+	maxAsked   = 1_000_000
+	lookedPast = 32
+)
 
 func (m *matchers) of(s *nginx.Scope) matcher {
 	modifier, text := readLocation(s)
@@ -147,6 +156,9 @@ func isRegex(s *nginx.Scope) bool {
 func (m *matchers) locationFor(level *nginx.Scope, uri string) (found *nginx.Scope, known bool) {
 	var longest *nginx.Scope
 	var regexes []*nginx.Scope
+	if m.asked += len(level.Children) / lookedPast; m.asked > maxAsked {
+		return nil, false
+	}
 	for _, c := range level.Children {
 		if c.Kind != "location" {
 			continue

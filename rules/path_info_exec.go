@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"fpmlint/lint"
@@ -32,9 +33,10 @@ const trick = "/uploads/photo.jpg/x.php"
 
 func checkPathInfoExec(p *lint.Pass) {
 	patterns := &matchers{}
+	tests := fileTests{}
 	var guarded groups[*fpm.Pool] // the hand-offs to pools that run scripts alone
 	for _, h := range p.Stack.Handoffs {
-		if !h.PHP || h.Probe || !reachesAny(patterns, h) {
+		if !h.PHP || h.Probe || !reachesAny(patterns, tests, h) {
 			continue
 		}
 		pools := h.Pools
@@ -78,7 +80,7 @@ func checkPathInfoExec(p *lint.Pass) {
 }
 
 // reachesAny says whether a hand-off takes the path of any script without asking for the file.
-func reachesAny(patterns *matchers, h *stack.Handoff) bool {
+func reachesAny(patterns *matchers, tests fileTests, h *stack.Handoff) bool {
 	location := locationOf(h)
 	if location == nil || !isRegex(location) {
 		return false
@@ -95,13 +97,25 @@ func reachesAny(patterns *matchers, h *stack.Handoff) bool {
 		if d := s.Find("try_files"); d != nil && s == location && requestsFile(d.Arg(0)) {
 			return false
 		}
-		for _, c := range s.Children {
-			if c.Kind == "if" && fileTest.MatchString(strings.Join(c.Statement.Values(), " ")) {
-				return false
-			}
+		if tests.on(s) {
+			return false
 		}
 	}
 	return true
+}
+
+// fileTests says on which levels an if asks for a file.
+type fileTests map[*nginx.Scope]bool
+
+func (t fileTests) on(level *nginx.Scope) bool {
+	found, known := t[level]
+	if !known {
+		found = slices.ContainsFunc(level.Children, func(c *nginx.Scope) bool {
+			return c.Kind == "if" && fileTest.MatchString(strings.Join(c.Statement.Values(), " "))
+		})
+		t[level] = found
+	}
+	return found
 }
 
 var (
