@@ -119,12 +119,15 @@ func mendAccess(st *stack.Stack, f *lint.Finding, w worker, s *socket) {
 	}
 	if s.hasACL() {
 		f.Help = fmt.Sprintf("add %s to listen.acl_users", w.user)
-		if acl := pool.Get("listen.acl_users"); editable(acl.Span.File) && !acl.Span.IsZero() {
+		if acl := pool.Get("listen.acl_users"); editable(acl.Span.File) && !acl.Span.IsZero() && isPlain(w.user) && isPlain(acl.Text) {
 			f.Fix = &lint.Fix{Safe: true, Description: f.Help, Edits: pool.SetEdits("listen.acl_users", acl.Text+","+w.user)}
 		}
 		return
 	}
 	f.Help = fmt.Sprintf("set listen.owner = %s and listen.group = %s in [%s]; a reload does not change a socket that exists, a restart does", w.user, w.group, pool.Name)
+	if !isPlain(w.user) || !isPlain(w.group) {
+		return
+	}
 	edits := slices.Concat(pool.SetEdits("listen.owner", w.user), pool.SetEdits("listen.group", w.group))
 	if s.bits>>6&02 == 0 {
 		edits = append(edits, pool.SetEdits("listen.mode", "0660")...)

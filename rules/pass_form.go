@@ -112,7 +112,7 @@ func mendForm(st *stack.Stack, f *lint.Finding, text string, err error) {
 			meant = fmt.Sprintf("%s:%d", text, port)
 		}
 	}
-	if meant == "" {
+	if !isPlain(meant) {
 		return
 	}
 	f.Fix = &lint.Fix{Safe: true, Description: "pass to " + meant, Edits: []source.Edit{{Span: f.Span, NewText: requote(f.Span, meant)}}}

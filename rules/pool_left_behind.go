@@ -114,7 +114,7 @@ func (u *move) port(pool *fpm.Pool, addr address.Address, passes []passage) (fix
 		if b.Address.Reaches(target) == address.Yes {
 			continue
 		}
-		if literal(b.Span) != b.Text || !editable(b.Span.File) {
+		if literal(b.Span) != b.Text || !isPlain(target.String()) || !editable(b.Span.File) {
 			return nil, fmt.Sprintf("nginx's address at %s cannot be changed along with it", place(b.Span))
 		}
 		edit := source.Edit{Span: b.Span, NewText: requote(b.Span, target.String())}

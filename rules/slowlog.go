@@ -60,7 +60,7 @@ func checkSlowlog(p *lint.Pass) {
 		if inContainer {
 			f.Help += "; in a container PHP-FPM needs the capability SYS_PTRACE for it"
 		}
-		if dir := p.Stack.LogDirs[pool]; dir != "" && editablePool(pool, timeout, file) {
+		if dir := p.Stack.LogDirs[pool]; isPlain(dir) && editablePool(pool, timeout, file) {
 			f.Fix = &lint.Fix{Safe: !inContainer, Description: "log the stack of slow requests", Edits: slowlogEdits(p, pool, file, dir)}
 		}
 		found.add(pool, timeout, f, message)

@@ -63,7 +63,7 @@ func reportStale(p *lint.Pass, u *move, at passage, old *fpm.Pool) {
 		Related:  []source.Related{{Span: setting.Span, Message: poolName(next) + " listens on " + addr.String()}},
 	}
 	target := candidate{pool: next, addr: addr}.connect(b.Address)
-	if target != b.Address.String() && literal(b.Span) == b.Text && editable(b.Span.File) {
+	if target != b.Address.String() && literal(b.Span) == b.Text && isPlain(target) && editable(b.Span.File) {
 		f.Fix = &lint.Fix{
 			Description: "pass to " + target,
 			Edits:       []source.Edit{{Span: b.Span, NewText: requote(b.Span, target)}},

@@ -36,7 +36,7 @@ func checkUpstreamDefaultPort(p *lint.Pass) {
 			if port, ok := onlyPort(p.Stack, b.Address.Host); ok {
 				target := fmt.Sprintf("%s:%d", b.Text, port)
 				f.Help = "write " + target + ", where a pool listens"
-				if editable(b.Span.File) {
+				if isPlain(target) && editable(b.Span.File) {
 					f.Fix = &lint.Fix{Safe: true, Description: "connect to " + target, Edits: []source.Edit{{Span: b.Span, NewText: requote(b.Span, target)}}}
 				}
 			}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"fpmlint/lint/fpm"
 	"fpmlint/lint/source"
@@ -41,6 +43,14 @@ func requote(s source.Span, value string) string {
 		return text[:1] + value + text[:1]
 	}
 	return value
+}
+
+// isPlain says whether a value from one file may be written into another as it is: it has nothing that
+// ends a word, opens a block, begins a comment or a variable, or is an operator of PHP's INI grammar.
+func isPlain(value string) bool {
+	return value != "" && strings.IndexFunc(value, func(r rune) bool {
+		return !unicode.IsPrint(r) || r == ' ' || r == utf8.RuneError || strings.ContainsRune(";{}\"'\\$#&|!()^=", r)
+	}) < 0
 }
 
 // isNumber says whether a user or group is given by its number.

@@ -172,6 +172,8 @@ func AuditCSV(w io.Writer, r *audit.Report, _ Options) error {
 
 func cells(values ...string) []string {
 	for i, v := range values {
+		v = Escape(v)
+		values[i] = v
 		if v != "" && strings.ContainsAny(v[:1], "=+-@\t\r") {
 			values[i] = "'" + v
 		}
