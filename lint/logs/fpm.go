@@ -29,7 +29,7 @@ func (r *reader) fpm(line, text []byte, at int64) {
 	} else if hasPrefix(text, "Connection disallowed: ") {
 		e.Log = PHPLog // decorate_workers_output = no
 	}
-	m, c := dictionaries[e.Log].find(text, 0, nil)
+	m, c := dictionaries()[e.Log].find(text, 0, nil)
 	if m == nil || m.cause == nil && m.role == roleNone {
 		return
 	}

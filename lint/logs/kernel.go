@@ -10,7 +10,7 @@ func (r *reader) kernel(line, text []byte, at int64) {
 	if at != 0 {
 		r.source.kernel(at)
 	}
-	m, c := dictionaries[KernelLog].find(text, 0, nil)
+	m, c := dictionaries()[KernelLog].find(text, 0, nil)
 	if m == nil || !hasPrefix(bytes.ToLower(c.comm), "php") {
 		return
 	}
@@ -19,7 +19,7 @@ func (r *reader) kernel(line, text []byte, at int64) {
 
 // systemd takes a message of systemd about PHP-FPM's service.
 func (r *reader) systemd(line, text []byte, at int64) {
-	m, c := dictionaries[SystemdLog].find(text, 0, nil)
+	m, c := dictionaries()[SystemdLog].find(text, 0, nil)
 	if m == nil || m.cause == nil && m.role == roleNone || !isService(c.unit) {
 		return
 	}

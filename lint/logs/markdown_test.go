@@ -64,7 +64,7 @@ func TestTable(t *testing.T) {
 		if m.Signal == 9 || m.Signal == 15 || m.Signal == 3 {
 			text = strings.Replace(text, "{signal}", map[int]string{3: "3", 9: "9", 15: "15"}[m.Signal], 1)
 		}
-		got, _ := dictionaries[m.Log].find([]byte(fill.Replace(text)), m.Errno, []byte(m.While))
+		got, _ := dictionaries()[m.Log].find([]byte(fill.Replace(text)), m.Errno, []byte(m.While))
 		if got == nil || got.Cause != m.Cause {
 			t.Errorf("%s %q is found as %+v", m.Log, m.Text, got)
 		}

@@ -3,6 +3,7 @@ package logs
 import (
 	"bytes"
 	"strings"
+	"sync"
 )
 
 // piece is a literal part of a message's text, and the varying part before it.
@@ -125,7 +126,8 @@ type dictionary struct {
 	prefix bool
 }
 
-var dictionaries = func() map[Log]*dictionary {
+// dictionaries are made when a log is read: most runs read none.
+var dictionaries = sync.OnceValue(func() map[Log]*dictionary {
 	out := map[Log]*dictionary{}
 	for _, m := range Messages() {
 		if m.Cause != "" {
@@ -145,7 +147,7 @@ var dictionaries = func() map[Log]*dictionary {
 		d.byWord[word] = append(d.byWord[word], m)
 	}
 	return out
-}()
+})
 
 // find is the message that a text is, nil where it is none that is known. The errno and the action
 // are nginx's.

@@ -212,7 +212,7 @@ func (r *reader) nginxRecord(line []byte, l nginxLine, at int) {
 		if hasPrefix(text, "connect() to ") {
 			text = []byte("connect() failed")
 		}
-		e.Message, c = dictionaries[NginxLog].find(text, l.errno, l.while)
+		e.Message, c = dictionaries()[NginxLog].find(text, l.errno, l.while)
 	}
 	if e.Message == nil {
 		if aboutUpstream(l.while) || bytes.Contains(l.message, upstreamWord) {
@@ -234,14 +234,14 @@ func (r *reader) nginxRecord(line []byte, l nginxLine, at int) {
 // phpMessage finds what a script's stderr proves. nginx writes what arrived together as one, so the
 // fatal error may come after warnings.
 func phpMessage(text []byte) (*Message, captures) {
-	m, c := dictionaries[PHPLog].find(text, 0, nil)
+	m, c := dictionaries()[PHPLog].find(text, 0, nil)
 	for m != nil && m.cause == nil {
 		i := index(text[min(1, len(text)):], "PHP message: ")
 		if i < 0 {
 			break
 		}
 		text = text[i+1:]
-		m, c = dictionaries[PHPLog].find(text, 0, nil)
+		m, c = dictionaries()[PHPLog].find(text, 0, nil)
 	}
 	return m, c
 }

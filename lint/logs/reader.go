@@ -126,7 +126,7 @@ func plainName(b []byte) bool {
 func (r *reader) nginxStart(line []byte) {
 	_, message, _ := bytes.Cut(line[len("nginx: ["):], []byte("] "))
 	text, errno := cutErrno(message)
-	m, _ := dictionaries[NginxLog].find(text, errno, nil)
+	m, _ := dictionaries()[NginxLog].find(text, errno, nil)
 	if m != nil && m.cause != nil {
 		r.emit(&Event{Log: NginxLog, Message: m}, line)
 	}
