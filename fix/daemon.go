@@ -272,8 +272,8 @@ func (d *Daemon) ReloadByHand() string {
 	if d.Kind == kindFPM {
 		command = fmt.Sprintf("kill -USR2 %d", p.pid)
 	}
-	if unit := p.service(); unit != "" {
-		command = "systemctl reload " + unit
+	if p.service != "" {
+		command = "systemctl reload " + p.service
 	}
 	if d.Program == "" {
 		return command

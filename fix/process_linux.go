@@ -29,6 +29,8 @@ type process struct {
 	// put its parts.
 	image   string
 	workers map[int]bool
+	// service is the systemd unit in whose control group it is, "" in none.
+	service string
 }
 
 // running finds the daemon's master process; nil where none runs.
@@ -70,6 +72,7 @@ func (d *Daemon) running() (*process, error) {
 		m := masters[0]
 		m.image = image(m.pid)
 		m.workers = workers(all, m.pid)
+		m.service = serviceOf(m.pid) // when it has ended nothing tells
 		return m, nil
 	}
 	pids := make([]string, len(masters))
@@ -236,12 +239,12 @@ func (p *process) renewed(before *process) bool {
 	return fresh
 }
 
-// service is the systemd unit in whose control group a process is.
-func (p *process) service() string {
+// serviceOf is the systemd unit in whose control group a process is.
+func serviceOf(pid int) string {
 	if !booted() {
 		return ""
 	}
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(p.pid) + "/cgroup")
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
 	if err != nil {
 		return ""
 	}
@@ -256,21 +259,20 @@ func (p *process) service() string {
 // unit is the systemd unit whose main process this is; "" for one that somebody started by hand
 // from within a service.
 func (p *process) unit(ctx context.Context) string {
-	unit := p.service()
-	if unit == "" {
+	if p.service == "" {
 		return ""
 	}
-	out, err := exec.CommandContext(ctx, "systemctl", "show", "-p", "MainPID", "--value", unit).Output()
+	out, err := exec.CommandContext(ctx, "systemctl", "show", "-p", "MainPID", "--value", p.service).Output()
 	if err != nil || strings.TrimSpace(string(out)) != strconv.Itoa(p.pid) {
 		return ""
 	}
-	return unit
+	return p.service
 }
 
 // revive starts a master that its reload ended, as it ran before.
 func (d *Daemon) revive(ctx context.Context, before *process) error {
-	if unit := before.service(); unit != "" {
-		return execute(exec.CommandContext(ctx, "systemctl", "restart", unit))
+	if before.service != "" {
+		return execute(exec.CommandContext(ctx, "systemctl", "restart", before.service))
 	}
 	before.endWorkers(ctx)
 	if before.parent > 1 && d.restarted(ctx) {

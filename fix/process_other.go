@@ -9,7 +9,10 @@ import (
 )
 
 // process is a running master. Only Linux tells which one belongs to which configuration.
-type process struct{ pid int }
+type process struct {
+	pid     int
+	service string
+}
 
 var errNoProcesses = errors.New("on this system fpmlint cannot tell which process to reload: give --reload-nginx CMD and --reload-fpm CMD")
 
@@ -23,7 +26,6 @@ func (d *Daemon) running() (*process, error) {
 func (d *Daemon) started() []string                      { return nil }
 func (d *Daemon) await(context.Context, *process) error  { return nil }
 func (d *Daemon) revive(context.Context, *process) error { return errNoProcesses }
-func (p *process) service() string                       { return "" }
 func (p *process) unit(context.Context) string           { return "" }
 func (p *process) awaitIdle(context.Context)             {}
 func (p *process) loaded(*Daemon) time.Time              { return time.Time{} }
