@@ -11,21 +11,29 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// debian returns PHP's version and the default site of Debian's packages nginx and php-fpm. Without them
+// the test skips, and fails where it must not.
+func debian(t *testing.T) (version, site string) {
+	t.Helper()
+	mains, _ := filepath.Glob("/etc/php/*/fpm/php-fpm.conf") // the pattern is well formed
+	data, err := os.ReadFile("/etc/nginx/sites-available/default")
+	if err != nil || len(mains) == 0 || !strings.Contains(string(data), "\t#location ~ \\.php$ {\n") {
+		const lack = "Debian's packages nginx and php-fpm are not installed as they come"
+		if os.Getenv("FPMLINT_LIVE") != "" {
+			t.Fatal(lack)
+		}
+		t.Skip(lack)
+	}
+	return strings.Split(mains[len(mains)-1], "/")[3], string(data)
+}
+
 // TestDebianPackages lints what the packages nginx and php-fpm install: untouched, with the
 // location for PHP enabled, and with the socket of another PHP version in it. Each finding must be one
 // that an expert would agree with.
 func TestDebianPackages(t *testing.T) {
-	mains, _ := filepath.Glob("/etc/php/*/fpm/php-fpm.conf")
-	site, err := os.ReadFile("/etc/nginx/sites-available/default")
-	if err != nil || len(mains) == 0 || !strings.Contains(string(site), "#location ~ \\.php$ {") {
-		if os.Getenv("FPMLINT_LIVE") != "" {
-			t.Fatal("the packages nginx and php-fpm are missing")
-		}
-		t.Skip("Debian's packages nginx and php-fpm are not installed as they come")
-	}
-	version := strings.Split(mains[len(mains)-1], "/")[3]
+	version, site := debian(t)
 	uncomment := func(socket string) string {
-		before, rest, _ := strings.Cut(string(site), "\t#location ~ \\.php$ {\n")
+		before, rest, _ := strings.Cut(site, "\t#location ~ \\.php$ {\n")
 		_, after, _ := strings.Cut(rest, "\t#}\n")
 		return before + "\tlocation ~ \\.php$ {\n\t\tinclude snippets/fastcgi-php.conf;\n\t\tfastcgi_pass unix:" + socket + ";\n\t}\n" + after
 	}
@@ -33,7 +41,7 @@ func TestDebianPackages(t *testing.T) {
 		site  string
 		finds []string
 	}{
-		"untouched": {string(site), []string{"emergency-restart warning", "process-control-timeout warning", "slowlog info"}},
+		"untouched": {site, []string{"emergency-restart warning", "process-control-timeout warning", "slowlog info"}},
 		"PHP enabled": {uncomment("/run/php/php" + version + "-fpm.sock"), []string{
 			"emergency-restart warning", "low-header-buffer info", "max-children-default info", "process-control-timeout warning",
 			"slowlog info", "unbounded-request info", "upstream-log info",

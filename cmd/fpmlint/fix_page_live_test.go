@@ -22,12 +22,8 @@ import (
 // version that is gone.
 func ownMachine(t *testing.T) (version string) {
 	t.Helper()
-	mains, _ := filepath.Glob("/etc/php/*/fpm/php-fpm.conf") // the pattern is well formed
-	site, err := os.ReadFile("/etc/nginx/sites-available/default")
-	before, rest, found := strings.Cut(string(site), "\t#location ~ \\.php$ {\n")
-	if err != nil || len(mains) == 0 || !found {
-		t.Skip("Debian's packages nginx and php-fpm are not installed as they come")
-	}
+	version, site := debian(t)
+	before, rest, _ := strings.Cut(site, "\t#location ~ \\.php$ {\n")
 	_, after, _ := strings.Cut(rest, "\t#}\n")
 	for _, dir := range []string{"/etc/nginx", "/etc/php"} {
 		own := filepath.Join(t.TempDir(), "copy")
@@ -50,7 +46,6 @@ func ownMachine(t *testing.T) (version string) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	version = strings.Split(mains[len(mains)-1], "/")[3]
 	for _, argv := range [][]string{{"php-fpm" + version, "-D"}, {"nginx"}} {
 		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v: %s", argv[0], err, out)
