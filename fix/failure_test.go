@@ -80,6 +80,17 @@ func TestStuck(t *testing.T) {
 // TestKeepsMetadata sees that owner, mode, ACL and other extended attributes outlive a run, that a
 // link stays one, and that a hard link keeps its other name.
 func TestKeepsMetadata(t *testing.T) {
+	for _, place := range []string{os.TempDir(), "/dev/shm"} { // not all file systems have ACLs
+		t.Setenv("TMPDIR", place)
+		probe, err := os.CreateTemp("", "fpmlint")
+		if err != nil {
+			continue
+		}
+		err = errors.Join(probe.Close(), xattr.LSet(probe.Name(), "user.note", nil), os.Remove(probe.Name()))
+		if err == nil {
+			break
+		}
+	}
 	dir := writeSample(t)
 	name := filepath.Join(dir, "etc/a.conf")
 	// An ACL as setfacl writes it: user::rw-, user:4242:r--, group::r--, mask::r--, other::---.
@@ -94,6 +105,10 @@ func TestKeepsMetadata(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// What the directory gives its new files is nothing of this one's.
+	if err := xattr.LSet(filepath.Dir(name), "system.posix_acl_default", acl); err != nil {
+		t.Fatal(err)
+	}
 	if err := act(order{Dir: dir}, plainly); err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +118,9 @@ func TestKeepsMetadata(t *testing.T) {
 	}
 	if now.Mode != was.Mode || now.UID != was.UID || now.GID != was.GID || fmt.Sprint(now.Attributes) != fmt.Sprint(was.Attributes) {
 		t.Errorf("%+v, was %+v", now, was)
+	}
+	if b, err := readMetadata(filepath.Join(dir, "etc/real/b.conf")); err != nil || len(b.Attributes) > 0 {
+		t.Errorf("a file without attributes has %v, %v", b.Attributes, err)
 	}
 	for _, pair := range [][2]string{{"etc/shorter.conf", "etc/shorter-too.conf"}, {"etc/longer.conf", "etc/longer-too.conf"}} {
 		if !sameInode(t, filepath.Join(dir, pair[0]), filepath.Join(dir, pair[1])) {
@@ -165,6 +183,37 @@ func TestRollbackOfChangedFile(t *testing.T) {
 	}
 	if _, _, err := j.Rollback("20000101-000000-000000", false); err == nil || !strings.Contains(err.Error(), "--list") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestDamagedBackup gives no file a content that is not the one that it had.
+func TestDamagedBackup(t *testing.T) {
+	dir := writeSample(t)
+	if err := act(order{Dir: dir}, plainly); err != nil {
+		t.Fatal(err)
+	}
+	backups, err := filepath.Glob(filepath.Join(dir, "state/runs/*/old-*"))
+	if err != nil || len(backups) == 0 {
+		t.Fatal(backups, err)
+	}
+	for _, name := range backups {
+		if err := os.WriteFile(name, []byte("damaged\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after := description(t, dir)
+	j, err := OpenJournal(filepath.Join(dir, "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close() //nolint:errcheck // the test ends
+	if _, _, err := j.Rollback("", false); err == nil || !strings.Contains(err.Error(), "the backup is damaged") {
+		t.Errorf("%v", err)
+	}
+	for name, got := range description(t, dir) {
+		if strings.Contains(got, "damaged") {
+			t.Errorf("%s is %s, was %s", name, got, after[name])
+		}
 	}
 }
 

@@ -178,6 +178,10 @@ func watchLogs(daemons []*Daemon) logWatch {
 	return w
 }
 
+// watchTime is how long nginx's error log is watched at least: fpmlint itself asks in no time, and as
+// nginx's user, but not from nginx's place.
+const watchTime = 300 * time.Millisecond
+
 // complaints are the new lines that say that one of the addresses could not be reached.
 func (w logWatch) complaints(addresses []string) []string {
 	var out []string
@@ -212,7 +216,7 @@ func (t *Transaction) verify(ctx context.Context) error {
 	for _, r := range t.reloaded {
 		wait = max(wait, startTime+r.daemon.Grace)
 	}
-	logs := watchLogs(t.daemons)
+	logs, since := watchLogs(t.daemons), time.Now()
 	after := answers(ctx, t.Plan.After.Stacks, t.watched, wait)
 	var addresses []string
 	stopped := map[string]string{} // asked for each main file once
@@ -244,6 +248,12 @@ func (t *Transaction) verify(ctx context.Context) error {
 			return fmt.Errorf("the hand-off %s does not answer with the fix either: %w", name, err)
 		default:
 			t.Say(Step{Action: "verify", Object: name, Note: "did not answer before, and does not now: " + err.Error()})
+		}
+	}
+	if len(logs) > 0 && len(addresses) > 0 { // a visitor comes by
+		select {
+		case <-ctx.Done():
+		case <-time.After(watchTime - time.Since(since)):
 		}
 	}
 	if lines := logs.complaints(addresses); len(lines) > 0 {

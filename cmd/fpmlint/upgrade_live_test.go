@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -233,7 +234,17 @@ func TestUpgradeNewPoolAlone(t *testing.T) {
 	archive := live.Site(live.PHPServer("mail.test", "unix:@DIR@/mail.sock", "            fastcgi_buffer_size 32k;\n            fastcgi_buffers 16 16k;\n")) + live.Scripts +
 		versionTree("8.2", "www.conf", packagedINI, versionPool("www", "php8.2-fpm.sock", "www-data", packagedWorkers), versionPool("mail", "mail.sock", "www-data", packagedWorkers)) +
 		versionTree("8.3", "*.conf", packagedINI, versionPool("www", "php8.3-fpm.sock", "www-data", packagedWorkers))
-	s := live.Start(t, strings.ReplaceAll(archive, "process_control_timeout = 10s\n", ""))
+	s := live.Prepare(t, strings.ReplaceAll(archive, "process_control_timeout = 10s\n", ""))
+	// What else lies in the directory is there for the proof too: the pool www behind a link, and a
+	// directory.
+	pools := s.Path("etc/php/8.3/fpm/pool.d")
+	if err := errors.Join(os.Rename(pools+"/www.conf", pools+"/shared"), os.Symlink("shared", pools+"/www.conf"), os.Mkdir(pools+"/old", 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for _, conf := range s.FPMConfs() {
+		s.StartFPM(conf)
+	}
+	s.StartNginx()
 	wantStatus(t, s, "mail.test", "/index.php", 502)
 	code, out := fixed(t, s, append(versionPrograms(s), "--upgrade", "--reload")...)
 	if code != 0 || !strings.Contains(out, "ok      prove PHP-FPM 8.3") || !strings.Contains(out, "ok      reload PHP-FPM 8.3") || strings.Contains(out, "reload nginx") {

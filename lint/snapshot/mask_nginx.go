@@ -171,17 +171,7 @@ func (m *masker) statement(s *nginx.Statement, within block) {
 		}
 		m.texts(s)
 	case name == "env":
-		if key, _, ok := strings.Cut(s.Arg(0), "="); ok && !slices.Contains(plainEnv, strings.ToLower(key)) {
-			a := s.Args[0]
-			if i := bytes.IndexByte(m.file.Data[a.Start:a.End()], '='); i >= 0 {
-				end := int(a.End())
-				if a.Quote != 0 {
-					end--
-				}
-				m.hide(int(a.Start)+i+1, end)
-			}
-		}
-		m.texts(s)
+		m.env(s)
 	case secretDirective().MatchString(name) && !plainDirective().MatchString(name):
 		m.arguments(s, 0)
 	case strings.HasSuffix(name, "_certificate_key") && (strings.HasPrefix(s.Arg(0), "data:") || keyBlock().MatchString(s.Arg(0))):
@@ -197,6 +187,21 @@ func (m *masker) statement(s *nginx.Statement, within block) {
 	default:
 		m.texts(s)
 	}
+}
+
+// env masks the value of an environment variable that nginx hands on.
+func (m *masker) env(s *nginx.Statement) {
+	if key, _, ok := strings.Cut(s.Arg(0), "="); ok && !slices.Contains(plainEnv, strings.ToLower(key)) {
+		a := s.Args[0]
+		if i := bytes.IndexByte(m.file.Data[a.Start:a.End()], '='); i >= 0 {
+			end := int(a.End())
+			if a.Quote != 0 {
+				end--
+			}
+			m.hide(int(a.Start)+i+1, end)
+		}
+	}
+	m.texts(s)
 }
 
 // isAddress says whether a directive's arguments are addresses or paths that rules follow.

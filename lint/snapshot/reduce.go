@@ -7,6 +7,8 @@ import (
 	"strings"
 )
 
+const notConfiguration = "it is no configuration of nginx or PHP-FPM"
+
 // reduce keeps of a file that is no configuration what rules ask of it.
 func reduce(p string, data []byte) (kept []byte, reason string) {
 	text := string(data)
@@ -28,7 +30,7 @@ func reduce(p string, data []byte) (kept []byte, reason string) {
 	case path.Base(p) == "wp-config.php":
 		return lines(text, wpLine), ""
 	}
-	return nil, "it is no configuration of nginx or PHP-FPM"
+	return nil, notConfiguration
 }
 
 // prefixed keeps the lines with one of the beginnings.

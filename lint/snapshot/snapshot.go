@@ -125,40 +125,51 @@ func (f file) write(t *tar.Writer, name string) error {
 	return err
 }
 
-func collect(s *stack.Stack, rec *source.Recording, m *Manifest) map[string]file {
-	nginxFiles := map[string]bool{}
-	dirs := map[string]bool{}
+// readers say who reads a file: each is masked by its reader's grammar.
+type readers struct {
+	nginx, fpm map[string]bool
+	// dirs are nginx's, in which a file of parameters may lie that nothing includes.
+	dirs map[string]bool
+	// faults are the lines of a file that PHP-FPM's grammar refuses.
+	faults map[string]map[int]bool
+}
+
+func readersOf(s *stack.Stack) readers {
+	r := readers{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]map[int]bool{}}
 	for _, c := range s.Nginx {
-		dirs[c.Prefix] = true
+		r.dirs[c.Prefix] = true
 		for _, f := range c.Files {
-			nginxFiles[f.Source.Path] = true
+			r.nginx[f.Source.Path] = true
 		}
 		for _, i := range c.Includes {
 			for _, f := range i.Beside {
-				nginxFiles[f.Path] = true
+				r.nginx[f.Path] = true
 			}
 		}
 	}
-	fpmFiles := map[string]bool{}
-	faults := map[string]map[int]bool{}
 	for _, master := range s.Masters {
 		for _, f := range master.Files {
-			fpmFiles[f.Path] = true
+			r.fpm[f.Path] = true
 		}
 		for _, i := range master.Includes {
 			for _, f := range i.Beside {
-				fpmFiles[f.Path] = true
+				r.fpm[f.Path] = true
 			}
 		}
 		for _, p := range master.Problems {
 			if p.Kind == source.Syntax {
-				if faults[p.Span.File.Path] == nil {
-					faults[p.Span.File.Path] = map[int]bool{}
+				if r.faults[p.Span.File.Path] == nil {
+					r.faults[p.Span.File.Path] = map[int]bool{}
 				}
-				faults[p.Span.File.Path][p.Span.Position().Line] = true
+				r.faults[p.Span.File.Path][p.Span.Position().Line] = true
 			}
 		}
 	}
+	return r
+}
+
+func collect(s *stack.Stack, rec *source.Recording, m *Manifest) map[string]file {
+	by := readersOf(s)
 	m.Masked, m.LeftOut = []Masked{}, []LeftOut{}
 	out := map[string]file{}
 	for p, seen := range rec.Each {
@@ -176,48 +187,49 @@ func collect(s *stack.Stack, rec *source.Recording, m *Manifest) map[string]file
 		case seen.Mode.IsRegular() && seen.Data == nil && !volatile:
 			out[p] = file{mode: seen.Mode, unread: seen.Unread} // that it is there is all that was asked, or shown
 		case seen.Mode.IsRegular() && seen.Data != nil:
-			f := source.NewFile(p, seen.Data)
-			mask := newMasker(f)
-			var data []byte
-			var reason string
-			switch {
-			case bytes.IndexByte(seen.Data, 0) >= 0:
-				reason = "it is not a text"
-			case nginxFiles[p]:
-				mask.nginx()
-				data = mask.result()
-			case fpmFiles[p] || strings.HasSuffix(p, ".ini"):
-				mask.faults = faults[p]
-				mask.ini()
-				data = mask.result()
-			case underAny(dirs, p) && path.Ext(p) != ".htpasswd" && isParams(p):
-				mask.nginx()
-				data = mask.result()
-			default:
-				if data, reason = reduce(p, seen.Data); volatile && reason != "" {
-					continue
-				}
-				if strings.HasSuffix(p, ".service") || strings.Contains(p, ".service.d/") {
-					mask = newMasker(source.NewFile(p, data))
-					mask.text(0, len(data))
-					data = mask.result()
-				}
-			}
-			if keyBlock().Match(seen.Data) && (data == nil || keyBlock().Match(data)) {
-				data, reason = nil, "it holds a private key"
+			data, masked, reason := by.kept(p, seen.Data)
+			if volatile && reason == notConfiguration {
+				continue
 			}
 			out[p] = file{mode: seen.Mode, data: data}
 			if reason != "" {
 				m.LeftOut = append(m.LeftOut, LeftOut{p, reason})
 			}
-			if len(mask.lines) > 0 {
-				m.Masked = append(m.Masked, Masked{p, slices.Sorted(maps.Keys(mask.lines))})
+			if len(masked) > 0 {
+				m.Masked = append(m.Masked, Masked{p, masked})
 			}
 		}
 	}
 	slices.SortFunc(m.Masked, func(a, b Masked) int { return strings.Compare(a.File, b.File) })
 	slices.SortFunc(m.LeftOut, func(a, b LeftOut) int { return strings.Compare(a.File, b.File) })
 	return out
+}
+
+// kept is what a snapshot keeps of a file, with the lines that were masked, or the reason why nothing is.
+func (r readers) kept(p string, content []byte) (data []byte, masked []int, reason string) {
+	mask := newMasker(source.NewFile(p, content))
+	switch {
+	case bytes.IndexByte(content, 0) >= 0:
+		reason = "it is not a text"
+	case r.nginx[p], underAny(r.dirs, p) && path.Ext(p) != ".htpasswd" && isParams(p) && !r.fpm[p] && !strings.HasSuffix(p, ".ini"):
+		mask.nginx()
+		data = mask.result()
+	case r.fpm[p] || strings.HasSuffix(p, ".ini"):
+		mask.faults = r.faults[p]
+		mask.ini()
+		data = mask.result()
+	default:
+		data, reason = reduce(p, content)
+		if strings.HasSuffix(p, ".service") || strings.Contains(p, ".service.d/") {
+			mask = newMasker(source.NewFile(p, data))
+			mask.text(0, len(data))
+			data = mask.result()
+		}
+	}
+	if keyBlock().Match(content) && (data == nil || keyBlock().Match(data)) {
+		data, reason = nil, "it holds a private key"
+	}
+	return data, slices.Sorted(maps.Keys(mask.lines)), reason
 }
 
 // stackName is in the paths of what a listing may be asked for: its neighbours are left out.

@@ -49,47 +49,14 @@ type candidates struct {
 // search tells the files below a directory of a root apart by content.
 func search(root *source.Root, dir string) (candidates, error) {
 	c := candidates{fragments: map[nginx.Kind][]string{}}
-	var paths []string
-	n, dirs := 0, 0
-	var walk func(dir string) error
-	walk = func(dir string) error {
-		entries, err := root.ReadDir(dir)
-		if err != nil {
-			c.notes = append(c.notes, fmt.Sprintf("%s: %v", root.Display(dir), err))
-			return nil
-		}
-		for _, e := range entries {
-			p := path.Join(dir, e.Name())
-			if e.IsDir() {
-				if dirs++; dirs > maxWalk {
-					return fmt.Errorf("%s: more than %d directories: name the configuration's", root.Name, maxWalk)
-				}
-				if !slices.Contains(skipDirs, e.Name()) && !strings.HasSuffix(p, backups) {
-					if err := walk(p); err != nil {
-						return err
-					}
-				}
-				continue
-			}
-			if n++; n > maxWalk {
-				return fmt.Errorf("%s: more than %d files: name the configuration's directory", root.Name, maxWalk)
-			}
-			if e.Type().IsRegular() && buildName(e.Name()) {
-				c.builds = append(c.builds, p)
-			}
-			if e.Type()&fs.ModeType&^fs.ModeSymlink == 0 && (configName(e.Name()) || composeName(e.Name())) {
-				paths = append(paths, p)
-			}
-		}
-		return nil
-	}
-	if err := walk(dir); err != nil {
+	w := walk{root: root, found: &c}
+	if err := w.dir(dir); err != nil {
 		return c, err
 	}
-	found := make([]classified, len(paths))
+	found := make([]classified, len(w.paths))
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, p := range paths {
+	for i, p := range w.paths {
 		group.Go(func() error {
 			found[i] = read(root, p)
 			return nil
@@ -98,20 +65,61 @@ func search(root *source.Root, dir string) (candidates, error) {
 	_ = group.Wait()          // a file that cannot be read is none of the stack's
 	seen := map[string]bool{} // a file may have several names
 	for i, v := range found {
+		p := w.paths[i]
 		switch {
-		case v.large && path.Ext(paths[i]) == ".conf":
-			c.notes = append(c.notes, fmt.Sprintf("%s: %s", root.Display(paths[i]), largeConf))
+		case v.large && path.Ext(p) == ".conf":
+			c.notes = append(c.notes, fmt.Sprintf("%s: %s", root.Display(p), largeConf))
 			continue
 		case v.file == nil || seen[v.file.Path]:
 			continue
-		case composeName(path.Base(paths[i])):
+		case composeName(path.Base(p)):
 			c.compose = append(c.compose, v.file)
 		case !c.add(v) && v.script:
-			c.builds = append(c.builds, paths[i])
+			c.builds = append(c.builds, p)
 		}
 		seen[v.file.Path] = true
 	}
 	return c, nil
+}
+
+// walk lists the files of a directory that may be the stack's by their names.
+type walk struct {
+	root        *source.Root
+	found       *candidates
+	paths       []string
+	files, dirs int
+}
+
+func (w *walk) dir(dir string) error {
+	entries, err := w.root.ReadDir(dir)
+	if err != nil {
+		w.found.notes = append(w.found.notes, fmt.Sprintf("%s: %v", w.root.Display(dir), err))
+		return nil //nolint:nilerr // what can be read is
+	}
+	for _, e := range entries {
+		p := path.Join(dir, e.Name())
+		if e.IsDir() {
+			if w.dirs++; w.dirs > maxWalk {
+				return fmt.Errorf("%s: more than %d directories: name the configuration's", w.root.Name, maxWalk)
+			}
+			if !slices.Contains(skipDirs, e.Name()) && !strings.HasSuffix(p, backups) {
+				if err := w.dir(p); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		if w.files++; w.files > maxWalk {
+			return fmt.Errorf("%s: more than %d files: name the configuration's directory", w.root.Name, maxWalk)
+		}
+		if e.Type().IsRegular() && buildName(e.Name()) {
+			w.found.builds = append(w.found.builds, p)
+		}
+		if e.Type()&fs.ModeType&^fs.ModeSymlink == 0 && (configName(e.Name()) || composeName(e.Name())) {
+			w.paths = append(w.paths, p)
+		}
+	}
+	return nil
 }
 
 // read tells what a file of a directory is. One that is none of the stack's is not kept.
@@ -447,13 +455,7 @@ func loadFiles(files []string, o Options) (*Stack, error) {
 	if root == nil {
 		root = source.Memory("-", nil)
 	}
-	if err := s.addNginxCandidates(root, c); err != nil {
-		return nil, err
-	}
-	if err := s.addInner(root, c); err != nil {
-		return nil, err
-	}
-	if err := s.addFPMCandidates(root, c); err != nil {
+	if err := s.addAll(root, c); err != nil {
 		return nil, err
 	}
 	for _, conf := range o.FPMConf {
@@ -517,6 +519,11 @@ func (s *Stack) addStdin(o Options) error {
 	if !c.addNamed(root, f) {
 		return fmt.Errorf("standard input: %w", errUnrecognised)
 	}
+	return s.addAll(root, c)
+}
+
+// addAll adds what files that were given by name, or standard input, hold.
+func (s *Stack) addAll(root *source.Root, c candidates) error {
 	if err := s.addNginxCandidates(root, c); err != nil {
 		return err
 	}
