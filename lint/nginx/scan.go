@@ -58,7 +58,8 @@ const (
 	failed
 )
 
-// scan reads a whole file. On a fault it keeps what stands before it.
+// scan reads a whole file. On a fault it keeps what stands before it. It is one loop because calls for
+// its parts take a fifth of the time.
 func (f *File) scan() {
 	s := &scanner{src: f.Source, text: f.Source.Text(), file: f, arena: arenas.Get().(*arena)}
 	defer arenas.Put(s.arena)
