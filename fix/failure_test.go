@@ -106,8 +106,10 @@ func TestKeepsMetadata(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What the directory gives its new files is nothing of this one's.
-	if err := xattr.LSet(filepath.Dir(name), "system.posix_acl_default", acl); err != nil {
-		t.Fatal(err)
+	for _, d := range []string{"etc", "etc/real"} {
+		if err := xattr.LSet(filepath.Join(dir, d), "system.posix_acl_default", acl); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := act(order{Dir: dir}, plainly); err != nil {
 		t.Fatal(err)

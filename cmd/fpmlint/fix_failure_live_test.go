@@ -102,6 +102,10 @@ func TestFixFailsLive(t *testing.T) {
 			archive: permissions(), flags: []string{"--reload", "--reload-fpm", "kill -9 $(cat @DIR@/8.2/fpm.pid); sleep 0.3"},
 			code: 3, says: "ended at its reload",
 		},
+		"nginx ends at its reload": {
+			archive: mismatch(), flags: []string{"--reload", "--reload-nginx", "p=$(cat @DIR@/nginx.pid); kill -TERM $p; while kill -0 $p; do sleep 0.05; done"},
+			code: 3, says: "ended at its reload",
+		},
 		"the pool does not answer": {
 			archive: mismatch(), setup: func(t *testing.T, s *live.Server) {
 				t.Helper()

@@ -3,10 +3,12 @@ package main
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"fpmlint/testdata/live"
 )
@@ -190,4 +192,61 @@ func TestFixSeesNginxComplain(t *testing.T) {
 	if diff := cmp.Diff(before, state(t, s)); diff != "" {
 		t.Errorf("(-before +after):\n%s", diff)
 	}
+}
+
+// TestFixWithoutPrograms changes nothing where it cannot check: it says which program it looked for.
+func TestFixWithoutPrograms(t *testing.T) {
+	if !live.Alone(t) {
+		return
+	}
+	sites, pools := live.Prepare(t, mismatch()), live.Prepare(t, permissions())
+	fpmlint, err := exec.LookPath("fpmlint")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("tmpfs", "/usr/sbin", "tmpfs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", filepath.Dir(fpmlint)+":/usr/bin:/bin")
+	for _, c := range []struct {
+		s    *live.Server
+		says string
+	}{
+		{sites, "nginx's program was not found, so @DIR@/nginx.conf cannot be checked: give --nginx-bin FILE, or --nginx-test CMD"},
+		{pools, "php-fpm's program was not found, so @DIR@/8.2/php-fpm.conf cannot be checked: give --php-fpm-bin FILE, or --fpm-test CMD"},
+	} {
+		before := state(t, c.s)
+		out, err := exec.Command(fpmlint, "fix", "--reload", "--nginx-conf", c.s.Path("nginx.conf"), "--fpm-conf", c.s.Path("8.2/php-fpm.conf"), "--state-dir", c.s.Path("state")).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), c.s.Expand(c.says)) {
+			t.Errorf("%v\n%s", err, out)
+		}
+		if diff := cmp.Diff(before, state(t, c.s)); diff != "" {
+			t.Errorf("(-before +after):\n%s", diff)
+		}
+	}
+}
+
+// TestFixLeavesDeadSites keeps a fix beside a hand-off that is broken in a way that it does not mend, and
+// asks nobody where it is told not to.
+func TestFixLeavesDeadSites(t *testing.T) {
+	dead := live.PHPServer("dead.test", "unix:@DIR@/gone.sock", "            fastcgi_buffer_size 32k;\n            fastcgi_buffers 16 16k;\n")
+	s := live.Start(t, strings.Replace(strings.Replace(permissions(), "process_control_timeout = 10s", "process_control_timeout = 1s", 1), "    server {\n", dead+"    server {\n", 1)+
+		"-- 8.2/pool.d/gone.conf --\n"+live.Pool("gone", "gone.sock", ""))
+	if err := os.Remove(s.Path("gone.sock")); err != nil {
+		t.Fatal(err)
+	}
+	code, out := fixed(t, s, "--reload", "--probe=false")
+	if code != 1 || strings.Contains(out, "verify") {
+		t.Errorf("--probe=false: exit code %d\n%s", code, out)
+	}
+	wantStatus(t, s, "bad.test", "/index.php", 200)
+	wantStatus(t, s, "dead.test", "/index.php", 502)
+	if out, err := exec.Command("fpmlint", "rollback", "--reload", "--state-dir", s.Path("state")).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	code, out = fixed(t, s, "--reload")
+	if code != 1 || !strings.Contains(out, "did not answer before, and does not now") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	wantStatus(t, s, "bad.test", "/index.php", 200)
 }

@@ -146,3 +146,26 @@ func TestFixOfStoppedService(t *testing.T) {
 	s.Systemctl("start", live.FPMUnit)
 	wantStatus(t, s, "bad.test", "/index.php", 200)
 }
+
+// TestFixOfLoadedService names the service in the command that takes over what was written before.
+func TestFixOfLoadedService(t *testing.T) {
+	if !live.Alone(t) {
+		return
+	}
+	s := services(t, mismatch())
+	if code, out := fixed(t, s, "--write"); code != 0 || !strings.Contains(out, "it still runs with the old files") {
+		t.Fatalf("exit code %d\n%s", code, out)
+	}
+	code, out := fixed(t, s, "--reload")
+	_, command, _ := strings.Cut(out, "changed since; reload it: ")
+	if code != 1 || !strings.Contains(command, " && systemctl reload "+live.NginxUnit+"\n") {
+		t.Fatalf("exit code %d\n%s", code, out)
+	}
+	if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	wantAsked(t, s, "reload "+live.NginxUnit)
+	if !eventually(func() bool { status, _ := s.Get("bad.test", "/index.php"); return status == 200 }) {
+		t.Error("the command did not reload nginx")
+	}
+}

@@ -252,3 +252,18 @@ func TestUpgradeNewPoolAlone(t *testing.T) {
 	}
 	wantStatus(t, s, "mail.test", "/index.php", 200)
 }
+
+// TestUpgradeOfPoolThatAppears keeps a file that somebody makes while the same one is planned.
+func TestUpgradeOfPoolThatAppears(t *testing.T) {
+	s := live.Start(t, live.Site(live.PHPServer("mail.test", "unix:@DIR@/mail.sock", "            fastcgi_buffer_size 32k;\n            fastcgi_buffers 16 16k;\n"))+live.Scripts+
+		versionTree("8.2", "www.conf", packagedINI, versionPool("www", "php8.2-fpm.sock", "www-data", packagedWorkers), versionPool("mail", "mail.sock", "www-data", packagedWorkers))+
+		versionTree("8.3", "*.conf", packagedINI, versionPool("www", "php8.3-fpm.sock", "www-data", packagedWorkers)))
+	theirs := s.Path("etc/php/8.3/fpm/pool.d/mail.conf")
+	code, out := fixed(t, s, append(versionPrograms(s), "--upgrade", "--reload", "--fpm-test", "test -e "+theirs+" || echo '; theirs' > "+theirs)...)
+	if code != 3 || !strings.Contains(out, "mail.conf appeared while the fixes were planned") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	if got := s.Read("etc/php/8.3/fpm/pool.d/mail.conf"); got != "; theirs\n" {
+		t.Errorf("their file is now\n%s", got)
+	}
+}
