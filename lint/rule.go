@@ -1,5 +1,5 @@
 // Package lint runs rules over stacks. A rule is a value that knows what it looks for; the engine
-// knows no rule.
+// knows no rule, loads nothing and prints nothing.
 package lint
 
 import (

@@ -1,4 +1,5 @@
 // Package rules holds what fpmlint looks for: one file for each rule, its documentation beside it.
+// A rule sees a stack alone: it opens no file and runs nothing.
 package rules
 
 import (

@@ -1,4 +1,5 @@
-// Command fpmlint lints and mends the hand-off between nginx and PHP-FPM.
+// Command fpmlint lints and mends the hand-off between nginx and PHP-FPM. Each command has a file, which
+// turns flags into calls and results into an exit code; it decides nothing about a configuration.
 package main
 
 import (

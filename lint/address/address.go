@@ -1,5 +1,5 @@
 // Package address reads the addresses at which nginx and PHP-FPM meet, and says which of them are
-// the same place.
+// the same place. It asks no name server and connects to nobody.
 package address
 
 import (

@@ -1,4 +1,5 @@
-// Package audit lints many hosts and merges what it finds into one report.
+// Package audit lints many hosts and merges what it finds into one report. It collects nothing
+// from the hosts, and prints nothing: packages snapshot and report do.
 package audit
 
 import (

@@ -1,5 +1,6 @@
 // Package compose reads what a docker compose file says about where containers' files come from
-// and by which names and paths containers reach each other.
+// and by which names and paths containers reach each other. It looks into no image
+// and runs no container.
 package compose
 
 import (

@@ -1,4 +1,5 @@
 // Package config reads a team's policy, .fpmlint.yaml: what is linted, which rules count and how.
+// It knows the names of rules and their options, not what they look for.
 package config
 
 import (

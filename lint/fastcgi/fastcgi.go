@@ -1,4 +1,5 @@
-// Package fastcgi asks a FastCGI responder, such as a PHP-FPM pool, one question at a time.
+// Package fastcgi asks a FastCGI responder, such as a PHP-FPM pool, one question at a time. It
+// knows nothing of configurations.
 package fastcgi
 
 import (

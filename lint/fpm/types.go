@@ -1,5 +1,6 @@
 // Package fpm reads PHP-FPM's configuration: php-fpm.conf, the pools that it includes, and the
-// php.ini settings that are in effect in each pool.
+// php.ini settings that are in effect in each pool. It says what php-fpm itself would refuse; what
+// is unwise is for rules to say.
 package fpm
 
 import (

@@ -1,5 +1,5 @@
 // Package host collects the facts about a host that rules need: memory, users, kernel limits.
-// What cannot be found out is marked as not known.
+// What cannot be found out is marked as not known. It only reads: nothing is run or changed.
 package host
 
 import (

@@ -34,17 +34,6 @@ var unitDirs = []string{
 	"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
 }
 
-// UnitFiles are the patterns of the files that Services are read from.
-func UnitFiles() []string {
-	var out []string
-	for _, dir := range unitDirs {
-		for _, name := range []string{"*nginx*.service", "*openresty*.service", "*php*.service", "*fpm*.service"} {
-			out = append(out, dir+"/"+name, dir+"/"+name+".d/*.conf")
-		}
-	}
-	return out
-}
-
 var (
 	unitName   = regexp.MustCompile(`^[^@]*(nginx|openresty|php|fpm)[^@]*\.service$`)
 	nginxStart = regexp.MustCompile(`(^|/)(nginx|openresty)( |$)`)

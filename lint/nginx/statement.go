@@ -1,5 +1,6 @@
 // Package nginx reads an nginx configuration: the grammar, the includes, the contexts, and the
-// values that are in effect in each of them.
+// values that are in effect in each of them. Of directives it knows those that a hand-off
+// depends on, and of what is wrong what nginx itself would refuse.
 package nginx
 
 import (

@@ -1,4 +1,5 @@
-// Package report prints what a run found: one file for each format.
+// Package report prints what a run found: one file for each format. It decides
+// nothing: what counts, and how much, has been said before.
 package report
 
 import (

@@ -1,4 +1,5 @@
-// Package snapshot collects what linting a machine needs, without its secrets, in one archive.
+// Package snapshot collects what linting a machine needs, without its secrets, in one archive: the
+// files that linting it here would read. It lints nothing.
 package snapshot
 
 import (

@@ -1,5 +1,5 @@
 // Package stack joins the two sides of the hand-off: every fastcgi_pass of nginx with the pools
-// that listen at its address, and the host under both.
+// that listen at its address, and the host under both. It judges nothing.
 package stack
 
 import (
