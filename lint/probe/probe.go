@@ -142,11 +142,15 @@ func ask(ctx context.Context, u *url.URL, o Options, address string) *Answer {
 	start := time.Now()
 	response, err := transport.RoundTrip(request)
 	a.Took = time.Since(start)
+	if err == nil {
+		defer response.Body.Close() //nolint:errcheck // only read
+		// A server may answer the end of the question that is asked no longer: that is no page for a visitor.
+		err = ctx.Err()
+	}
 	if err != nil {
 		a.Err = plain(err)
 		return a
 	}
-	defer response.Body.Close() //nolint:errcheck // only read
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err != nil {
 		a.Err = fmt.Errorf("the page ends early: %w", err)

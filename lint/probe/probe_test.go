@@ -56,6 +56,7 @@ func (s site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	select {
 	case <-time.After(s.wait):
 	case <-r.Context().Done():
+		// Who asked has gone; the answer that may still reach them is not one in time.
 		return
 	}
 	for name, value := range s.header {
