@@ -219,16 +219,22 @@ func (l *loader) tooMuch() bool {
 }
 
 func parallel(n int, do func(i int)) {
+	parallelRuns(n, func(from, to int) {
+		for i := from; i < to; i++ {
+			do(i)
+		}
+	})
+}
+
+// parallelRuns hands work out in runs: a goroutine for each of ten thousand small files costs more
+// than the file.
+func parallelRuns(n int, do func(from, to int)) {
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	// Work is handed out in runs: a goroutine for each of ten thousand small files costs more
-	// than the file.
 	step := max(1, n/(runtime.GOMAXPROCS(0)*8))
 	for start := 0; start < n; start += step {
 		g.Go(func() error {
-			for i := start; i < min(n, start+step); i++ {
-				do(i)
-			}
+			do(start, min(n, start+step))
 			return nil
 		})
 	}

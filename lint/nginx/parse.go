@@ -16,9 +16,9 @@ type File struct {
 	Marks []source.Span
 
 	includes []*Statement
-	// size is the number of statements on all levels, blocks that of those with a body, tokens that
-	// of the statements' words.
-	size, blocks, tokens int
+	// size is the number of statements on all levels, simple that of the directives on the outermost
+	// one, blocks that of statements with a body, tokens that of the statements' words.
+	size, simple, blocks, tokens int
 
 	pairing sync.Once
 	differs string

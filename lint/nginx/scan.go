@@ -35,14 +35,18 @@ type scanner struct {
 // arena is memory for statements and their arguments. It goes from file to file, so that ten thousand
 // small ones leave nothing unused.
 type arena struct {
-	args []Arg       // chunk from which statements take their arguments
-	pool []Statement // chunk from which statements are taken
+	args  []Arg        // chunk from which statements take their arguments
+	pool  []Statement  // chunk from which statements are taken
+	lists []*Statement // chunk from which blocks take their lists
+	// pending are the statements of the blocks that are open, outer ones first.
+	pending []*Statement
 }
 
 // Chunks are some 24 KiB each.
 const (
 	argChunk       = 1024
 	statementChunk = 256
+	listChunk      = 3072
 )
 
 var arenas = sync.Pool{New: func() any { return &arena{} }}
@@ -65,7 +69,7 @@ func (f *File) scan() {
 	defer arenas.Put(s.arena)
 	type level struct {
 		block *Statement
-		list  []*Statement
+		first int // of its statements in pending
 	}
 	stack := make([]level, 1, 16)
 	for {
@@ -79,11 +83,14 @@ func (f *File) scan() {
 				break
 			}
 			d := s.statement(words, at)
-			top.list = append(top.list, d)
+			s.pending = append(s.pending, d)
 			f.size++
 			if t == semicolon {
-				if d.Name == "include" && len(d.Args) == 1 {
+				switch {
+				case d.Name == "include" && len(d.Args) == 1:
 					f.includes = append(f.includes, d)
+				case len(stack) == 1:
+					f.simple++
 				}
 				break
 			}
@@ -107,7 +114,7 @@ func (f *File) scan() {
 				t = failed
 				break
 			}
-			stack = append(stack, level{block: d})
+			stack = append(stack, level{d, len(s.pending)})
 		case closing:
 			if len(words) > 0 || len(stack) == 1 {
 				s.fail(at, at+1, `unexpected "}"`)
@@ -115,7 +122,7 @@ func (f *File) scan() {
 				break
 			}
 			top.block.End = int32(at + 1)
-			top.block.Block = top.list
+			top.block.Block = s.list(top.first)
 			stack = stack[:len(stack)-1]
 		case end:
 			switch {
@@ -134,10 +141,29 @@ func (f *File) scan() {
 		}
 	}
 	for i := len(stack) - 1; i > 0; i-- { // blocks left open by a fault keep what they have
-		stack[i].block.Block = stack[i].list
+		stack[i].block.Block = s.list(stack[i].first)
 		stack[i].block.End = int32(min(s.pos, len(s.text)))
 	}
-	f.Statements = stack[0].list
+	f.Statements = s.list(0)
+}
+
+// list takes what is pending from a place on.
+func (s *scanner) list(first int) []*Statement {
+	out := chunk(&s.lists, len(s.pending)-first, listChunk)
+	copy(out, s.pending[first:])
+	clear(s.pending[first:])
+	s.pending = s.pending[:first]
+	return out
+}
+
+// chunk takes n elements from a chunk, and makes a new one of the given size where they are too many.
+func chunk[T any](from *[]T, n, size int) []T {
+	if n > len(*from) {
+		*from = make([]T, max(n, size))
+	}
+	out := (*from)[:n:n]
+	*from = (*from)[n:]
+	return out
 }
 
 func (s *scanner) problem(kind source.Kind, start, end int, format string, args ...any) {

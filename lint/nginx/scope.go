@@ -48,12 +48,18 @@ func (s *nameSet) has(n nameID) bool { return s[n>>6&1]>>(n&63)&1 != 0 }
 
 // below makes a block inside a scope.
 func (s *Scope) below(kind string) *Scope {
-	child := &Scope{Kind: kind, Parent: s, Config: s.Config, server: s.server}
+	child := &Scope{}
+	s.hold(child, kind)
+	return child
+}
+
+// hold puts a new block inside a scope.
+func (s *Scope) hold(child *Scope, kind string) {
+	child.Kind, child.Parent, child.Config, child.server = kind, s, s.Config, s.server
 	if kind == "server" {
 		child.server = child
 	}
 	s.Children = append(s.Children, child)
-	return child
 }
 
 func (s *Scope) add(d *Statement) {

@@ -29,7 +29,19 @@ type splicer struct {
 	defers bool
 	// count is nil where the bounds are out of reach.
 	count *count
+
+	// Chunks from which scopes and what they hold are taken.
+	scopes     []Scope
+	children   []*Scope
+	directives []*Statement
+	ids        []nameID
 }
+
+// Chunks of what scopes hold, in elements; scopeChunk is some 28 KiB.
+const (
+	scopeChunk = 128
+	heldChunk  = 2048
+)
 
 // count is how near the bounds are.
 type count struct {
@@ -56,7 +68,7 @@ type event struct {
 
 // spliceAll makes the scopes of the main files.
 func (l *loader) spliceAll(inner *Scope, mains []*source.File) {
-	seen := &seen{map[*source.File]bool{}, map[*Statement]bool{}, map[*Statement]bool{}}
+	seen := &seen{make(map[*source.File]bool, len(l.parsed)), map[*Statement]bool{}, map[*Statement]bool{}}
 	s := &splicer{loader: l}
 	if l.bounded(mains) {
 		s.defers = true
@@ -67,11 +79,13 @@ func (l *loader) spliceAll(inner *Scope, mains []*source.File) {
 		s.emit(event{file: f})
 		s.splice(inner, l.parsed[f].Statements, []*source.File{f}, nil, false)
 	}
-	parallel(len(s.later), func(i int) {
-		b := s.later[i]
+	parallelRuns(len(s.later), func(from, to int) {
 		in := &splicer{loader: l}
-		in.splice(b.scope, b.scope.Statement.Block, b.open, nil, false)
-		b.events = in.events
+		for _, b := range s.later[from:to] {
+			in.events = nil
+			in.splice(b.scope, b.scope.Statement.Block, b.open, nil, false)
+			b.events = in.events
+		}
 	})
 	l.replay(s.events, seen)
 	if s.full() {
@@ -124,15 +138,7 @@ func (l *loader) bounded(mains []*source.File) bool {
 // splice puts statements into a scope, and those of included files in the place of the include.
 // again says that they are in another place already.
 func (l *splicer) splice(scope *Scope, list []*Statement, open []*source.File, via []*Statement, again bool) {
-	simple, blocks := 0, 0
-	for _, s := range list {
-		switch {
-		case s.IsBlock():
-			blocks++
-		case s.Name != "include":
-			simple++
-		}
-	}
+	simple, blocks := l.width(list)
 	if l.count != nil {
 		l.count.spliced += len(list)
 		if again {
@@ -142,14 +148,16 @@ func (l *splicer) splice(scope *Scope, list []*Statement, open []*source.File, v
 	if l.full() {
 		return
 	}
-	scope.Directives = slices.Grow(scope.Directives, simple)
-	scope.ids = slices.Grow(scope.ids, simple)
+	scope.Directives = grow(scope.Directives, simple, &l.directives)
+	scope.ids = grow(scope.ids, simple, &l.ids)
+	scope.Children = grow(scope.Children, blocks, &l.children)
 	for _, s := range list {
 		switch {
 		case l.full():
 			return
 		case s.IsBlock():
-			child := scope.below(s.Name)
+			child := &chunk(&l.scopes, 1, scopeChunk)[0]
+			scope.hold(child, s.Name)
 			child.Statement, child.Via = s, via
 			switch {
 			case s.Lua:
@@ -168,6 +176,36 @@ func (l *splicer) splice(scope *Scope, list []*Statement, open []*source.File, v
 	}
 }
 
+// width is how many directives and blocks a list has, with the directives of the files that it includes.
+func (l *splicer) width(list []*Statement) (simple, blocks int) {
+	for _, s := range list {
+		switch {
+		case s.IsBlock():
+			blocks++
+		case s.Name == "include" && len(s.Args) == 1:
+			if l.count != nil {
+				continue // there may be millions
+			}
+			for _, f := range l.includes[s.Args[0].Value].files {
+				if p := l.parsed[f]; p != nil {
+					simple += p.simple
+				}
+			}
+		default:
+			simple++
+		}
+	}
+	return simple, blocks
+}
+
+// grow makes room for n elements, from a chunk where there are none yet.
+func grow[T any](list []T, n int, from *[]T) []T {
+	if list == nil && n > 0 {
+		return chunk(from, n, heldChunk)[:0]
+	}
+	return slices.Grow(list, n)
+}
+
 // typesFile comes with nginx, and holds a types block alone: nothing is missed where a repository
 // lacks it.
 const typesFile = "mime.types"
@@ -182,7 +220,7 @@ func (l *splicer) include(scope *Scope, s *Statement, open []*source.File, via [
 		scope.Unread = append(scope.Unread, s)
 		l.problem(s, found.kind, found.problem)
 	}
-	through := append(slices.Clip(via), s)
+	var through []*Statement
 	for _, f := range found.files {
 		// An empty file counts too: many includes of many of them would never end.
 		if l.count != nil {
@@ -199,7 +237,14 @@ func (l *splicer) include(scope *Scope, s *Statement, open []*source.File, via [
 		default:
 			again := l.count != nil && l.count.seen.files[f]
 			l.emit(event{file: f})
-			l.splice(scope, l.parsed[f].Statements, append(slices.Clip(open), f), through, again)
+			in, p := open, l.parsed[f]
+			if p.simple < len(p.Statements) { // blocks and includes remember the way to them
+				in = append(slices.Clip(open), f)
+				if through == nil {
+					through = append(slices.Clip(via), s)
+				}
+			}
+			l.splice(scope, p.Statements, in, through, again)
 		}
 	}
 }
