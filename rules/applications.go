@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"slices"
 	"strings"
 
 	"fpmlint/lint/nginx"
@@ -12,7 +11,6 @@ import (
 type applications struct {
 	stack    *stack.Stack
 	names    map[*nginx.Scope]string
-	words    map[string]int // the first of the signs in a word, -1 for none
 	patterns *matchers
 }
 
@@ -73,11 +71,12 @@ const shortestSign = len("typo3")
 // collect looks for the first of the signs in location patterns and document roots, some levels deep.
 func (a *applications) collect(s *nginx.Scope, best *int, depth int) {
 	if s.Statement != nil && s.Kind == "location" {
-		a.signOf(s.Statement, best)
+		signOf(s.Statement, best)
 	}
-	for _, name := range [...]string{"root", "alias", "try_files", "set", "rewrite"} {
-		for _, d := range s.FindAll(name) {
-			a.signOf(d, best)
+	for _, d := range s.Directives {
+		switch d.Name {
+		case "root", "alias", "try_files", "set", "rewrite":
+			signOf(d, best)
 		}
 	}
 	if depth > 8 {
@@ -88,24 +87,29 @@ func (a *applications) collect(s *nginx.Scope, best *int, depth int) {
 	}
 }
 
-// signOf lowers best to the first of the signs that an argument has. Sites have most of their words in
-// common.
-func (a *applications) signOf(d *nginx.Statement, best *int) {
+// signOf lowers best to the first of the signs that an argument has.
+func signOf(d *nginx.Statement, best *int) {
 	for _, arg := range d.Args {
-		if len(arg.Value) < shortestSign {
-			continue
-		}
-		first, have := a.words[arg.Value]
-		if !have {
-			text := strings.ToLower(arg.Value)
-			first = slices.IndexFunc(signs, func(s sign) bool { return strings.Contains(text, s.part) })
-			if a.words == nil {
-				a.words = map[string]int{}
+		// One look at each byte: nearly all arguments of nearly all sites have no sign.
+		for i := range len(arg.Value) - shortestSign + 1 {
+			if !signBegins[arg.Value[i]] {
+				continue
 			}
-			a.words[arg.Value] = first
-		}
-		if first >= 0 {
-			*best = min(*best, first)
+			for j, sign := range signs[:*best] {
+				if rest := arg.Value[i:]; len(rest) >= len(sign.part) && strings.EqualFold(rest[:len(sign.part)], sign.part) {
+					*best = j
+					break
+				}
+			}
 		}
 	}
 }
+
+// signBegins are the bytes with which signs begin.
+var signBegins = func() (begins [256]bool) {
+	for _, s := range signs {
+		begins[s.part[0]] = true
+		begins[strings.ToUpper(s.part)[0]] = true
+	}
+	return begins
+}()

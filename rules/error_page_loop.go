@@ -4,6 +4,7 @@ import (
 	"cmp"
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"fpmlint/lint"
@@ -87,13 +88,13 @@ type gatewayPage struct {
 // gatewayPages are those that count: of the pages for a status the first
 // (ngx_http_special_response_handler).
 func gatewayPages(list []*nginx.Statement) (out []gatewayPage) {
-	seen := map[string]bool{}
+	var seen []string
 	for _, d := range list {
 		uri, _, _ := strings.Cut(d.Arg(len(d.Args)-1), "?")
 		code := ""
 		for _, a := range d.Args[:max(0, len(d.Args)-1)] {
-			if (a.Value == "502" || a.Value == "504") && !seen[a.Value] {
-				seen[a.Value] = true
+			if (a.Value == "502" || a.Value == "504") && !slices.Contains(seen, a.Value) {
+				seen = append(seen, a.Value)
 				code = cmp.Or(code, a.Value)
 			}
 		}

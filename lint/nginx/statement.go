@@ -83,8 +83,25 @@ func (s *Statement) Values() []string {
 
 // text is the arguments with spaces between them.
 func (s *Statement) text() string {
-	if len(s.Args) == 1 {
+	switch len(s.Args) {
+	case 0:
+		return ""
+	case 1:
 		return s.Args[0].Value
+	}
+	// Mostly it stands like this in the file.
+	written := s.Src.Text()[s.Args[0].Start:s.Args[len(s.Args)-1].End()]
+	rest, same := written, true
+	for i, a := range s.Args {
+		if i > 0 && same {
+			rest, same = strings.CutPrefix(rest, " ")
+		}
+		if same {
+			rest, same = strings.CutPrefix(rest, a.Value)
+		}
+	}
+	if same && rest == "" {
+		return written
 	}
 	return strings.Join(s.Values(), " ")
 }
