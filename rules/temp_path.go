@@ -35,6 +35,7 @@ func checkTempPath(p *lint.Pass) {
 		dir    string
 	}
 	verdicts := map[key]string{}
+	first := map[key]source.Span{} // all hand-offs with a directory that no directive sets make one finding
 	for _, h := range p.Stack.Handoffs {
 		size, err := h.Scope.Effective("fastcgi_max_temp_file_size").Size()
 		if !h.Scope.Effective("fastcgi_buffering").On() || err == nil && size == 0 {
@@ -63,7 +64,10 @@ func checkTempPath(p *lint.Pass) {
 			Handoffs: []*stack.Handoff{h},
 		}
 		if at.IsZero() {
-			f.Span = h.Pass.Span()
+			if first[k].IsZero() {
+				first[k] = h.Pass.Span()
+			}
+			f.Span = first[k]
 		} else {
 			f.Related = []source.Related{{Span: h.Pass.Span(), Message: "buffered for this"}}
 		}

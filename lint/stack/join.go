@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"fpmlint/lint/address"
 	"fpmlint/lint/fpm"
@@ -31,45 +35,95 @@ func (s *Stack) Join() {
 	})
 	s.Listens = nginxListens(s.Nginx)
 	s.listeners = listeners(s)
-	j := &joiner{stack: s, listeners: s.listeners, servers: indexListens(s), upstreams: map[*nginx.Upstream][]*Backend{}, pools: map[**Backend][]*fpm.Pool{}}
-	for _, c := range s.Nginx {
-		for scope := range c.Having("fastcgi_pass", "proxy_pass") {
-			if j.full() {
-				break
-			}
-			if pass := scope.Find("fastcgi_pass"); pass != nil && len(pass.Args) == 1 {
-				h := &Handoff{Scope: scope, Config: c, Pass: pass}
-				j.backends(h)
-				h.Pools = j.poolsOf(h)
-				h.PHP, h.Probe = isPHP(h), isProbe(h)
-				s.Handoffs = j.take(s.Handoffs, h)
-			}
-			if pass := scope.Find("proxy_pass"); pass != nil && len(pass.Args) == 1 && inHTTP(scope) {
-				h := &Handoff{Scope: scope, Config: c, Pass: pass}
-				j.proxied(h)
-				h.Probe = isProbe(h)
-				s.Proxied = j.take(s.Proxied, h)
-			}
-		}
-	}
+	s.joinAll()
 	places.Wait() // lookAtProxied adds to what look has seen
 	s.lookAtProxied()
 	s.wpOnce, s.handoffsOnce = sync.Once{}, sync.Once{}
 }
 
-// poolsOf are the pools that a hand-off reaches, each once. Hand-offs to one upstream share their
-// backends, and so these.
-func (j *joiner) poolsOf(h *Handoff) []*fpm.Pool {
-	if len(h.Backends) == 0 {
-		return nil
+// joinAll finds the hand-offs of all passes, on servers in parallel. In a repository what is read for one
+// may tell of the next.
+func (s *Stack) joinAll() {
+	var passes []pass
+	for _, c := range s.Nginx {
+		for scope := range c.Having("fastcgi_pass", "proxy_pass") {
+			passes = append(passes, pass{config: c, scope: scope})
+		}
 	}
-	list := &h.Backends[0]
-	if have, ok := j.pools[list]; ok {
-		return have
+	workers := runtime.GOMAXPROCS(0)
+	if s.containers != nil || s.builds != nil {
+		workers = 1
+	}
+	servers := indexListens(s)
+	for {
+		j := &joiner{stack: s, listeners: s.listeners, servers: servers, upstreams: map[*nginx.Upstream]*shared{}}
+		j.join(passes, workers)
+		if workers == 1 || !j.full() {
+			s.Problems = j.problems
+			break
+		}
+		workers = 1 // in order, as which ones are too many is not to be chance
+	}
+	for _, p := range passes {
+		if p.handoff != nil {
+			s.Handoffs = append(s.Handoffs, p.handoff)
+		}
+		if p.proxied != nil {
+			s.Proxied = append(s.Proxied, p.proxied)
+		}
+	}
+}
+
+// pass is a level that passes requests on, with its hand-offs.
+type pass struct {
+	config           *nginx.Config
+	scope            *nginx.Scope
+	handoff, proxied *Handoff
+}
+
+func (j *joiner) join(passes []pass, workers int) {
+	var group errgroup.Group
+	group.SetLimit(workers)
+	for run := range slices.Chunk(passes, max(1, len(passes)/(8*workers))) {
+		group.Go(func() error {
+			for i := range run {
+				p := &run[i]
+				p.handoff, p.proxied = j.handoffs(p.config, p.scope)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // none returns an error
+}
+
+// handoffs are those of a level, nil where it has none of a kind.
+func (j *joiner) handoffs(c *nginx.Config, scope *nginx.Scope) (fastcgi, proxied *Handoff) {
+	if j.full() {
+		return nil, nil
+	}
+	if pass := scope.Find("fastcgi_pass"); pass != nil && len(pass.Args) == 1 {
+		h := &Handoff{Scope: scope, Config: c, Pass: pass}
+		j.backends(h)
+		h.PHP, h.Probe = isPHP(h), isProbe(h)
+		fastcgi = j.weigh(h)
+	}
+	if pass := scope.Find("proxy_pass"); pass != nil && len(pass.Args) == 1 && inHTTP(scope) {
+		h := &Handoff{Scope: scope, Config: c, Pass: pass}
+		j.proxied(h)
+		h.Probe = isProbe(h)
+		proxied = j.weigh(h)
+	}
+	return fastcgi, proxied
+}
+
+// poolsOf are the pools behind backends, each once.
+func poolsOf(backends []*Backend) []*fpm.Pool {
+	if len(backends) == 1 && len(backends[0].Pools) == 1 {
+		return []*fpm.Pool{backends[0].Pools[0].Pool}
 	}
 	var out []*fpm.Pool
 	seen := map[*fpm.Pool]bool{}
-	for _, b := range h.Backends {
+	for _, b := range backends {
 		for _, m := range b.Pools {
 			if !seen[m.Pool] {
 				seen[m.Pool] = true
@@ -77,7 +131,6 @@ func (j *joiner) poolsOf(h *Handoff) []*fpm.Pool {
 			}
 		}
 	}
-	j.pools[list] = out
 	return out
 }
 
@@ -85,9 +138,28 @@ type joiner struct {
 	stack     *Stack
 	listeners *Listeners
 	servers   listenIndex
-	upstreams map[*nginx.Upstream][]*Backend // those that were met
-	pools     map[**Backend][]*fpm.Pool      // by the first place of a list of backends
-	pairs     int
+	pairs     atomic.Int64
+
+	mu        sync.Mutex
+	upstreams map[*nginx.Upstream]*shared // those that were met
+	problems  []source.Problem
+}
+
+// shared are the servers of an upstream with their pools, the same for all of its hand-offs, which may be
+// thousands.
+type shared struct {
+	once     sync.Once
+	backends []*Backend
+	pools    []*fpm.Pool
+}
+
+func (j *joiner) upstream(u *nginx.Upstream) *shared {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.upstreams[u] == nil {
+		j.upstreams[u] = &shared{}
+	}
+	return j.upstreams[u]
 }
 
 // maxPairs bounds the pairs of hand-offs and what is at their addresses: thousands of hand-offs may
@@ -100,60 +172,47 @@ const (
 
 // count counts what is at an address. Pools that share one, which is a fault, have many findings each.
 func (j *joiner) count(b *Backend) {
-	j.pairs += 1 + len(b.Pools) + len(b.Listens)
+	n := 1 + len(b.Pools) + len(b.Listens)
 	if len(b.Pools) > 4 {
-		j.pairs += 8 * len(b.Pools)
+		n += 8 * len(b.Pools)
 	}
+	j.pairs.Add(int64(n))
 }
 
 // full says whether no more hand-offs are taken.
-func (j *joiner) full() bool { return j.pairs > maxPairs }
+func (j *joiner) full() bool { return j.pairs.Load() > maxPairs }
 
-// take adds a hand-off, unless it is one too many.
-func (j *joiner) take(list []*Handoff, h *Handoff) []*Handoff {
+// weigh gives a hand-off back, unless it is one too many.
+func (j *joiner) weigh(h *Handoff) *Handoff {
 	for _, name := range []string{"fastcgi_param", "access_log", "error_page"} {
 		lines, _ := h.Scope.EffectiveList(name)
-		j.pairs += len(lines) / listed
+		j.pairs.Add(int64(len(lines) / listed))
 	}
 	if !j.full() {
-		return append(list, h)
+		return h
 	}
-	if len(j.stack.Problems) == 0 {
-		j.stack.Problems = append(j.stack.Problems, source.Problem{
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.problems) == 0 {
+		j.problems = append(j.problems, source.Problem{
 			Kind: source.Limit, Span: h.Pass.Span(),
 			Message: fmt.Sprintf("this hand-off and those after it are left out: before it are %d pairs of hand-offs with addresses, pools and inherited lines", maxPairs),
 		})
 	}
-	return list
+	return nil
 }
 
+// backends finds the addresses of a hand-off and the pools there.
 func (j *joiner) backends(h *Handoff) {
 	text, span := h.Pass.Arg(0), h.Pass.ArgSpan(0)
 	values := []nginx.Constant{{Text: text, Span: span}}
 	if strings.Contains(text, "$") {
 		values, h.Unknown = h.Scope.Values(text, span)
 	}
-	for _, v := range values {
-		// The servers of an upstream are the same for all of its hand-offs, which may be thousands.
-		u := h.Config.Upstream(v.Text)
-		shared := u != nil && j.stack.containers == nil
-		list, have := j.upstreams[u]
-		if !shared || !have {
-			list = j.resolve(h.Config, v.Text, v.Span)
-			for _, b := range list {
-				if j.full() {
-					return
-				}
-				if b.Err == nil && !j.matchContainers(h, b) {
-					j.match(h.Config, b)
-				}
-			}
-			if shared {
-				j.upstreams[u] = list
-			}
-		}
-		if len(h.Backends) == 0 {
-			h.Backends = slices.Clip(list)
+	for i, v := range values {
+		list, pools := j.at(h, v)
+		if i == 0 {
+			h.Backends, h.Pools = slices.Clip(list), pools
 		} else {
 			h.Backends = append(h.Backends, list...)
 		}
@@ -164,6 +223,33 @@ func (j *joiner) backends(h *Handoff) {
 			return
 		}
 	}
+	if len(values) > 1 {
+		h.Pools = poolsOf(h.Backends)
+	}
+}
+
+// at finds the backends of one value of a pass, and their pools.
+func (j *joiner) at(h *Handoff, v nginx.Constant) ([]*Backend, []*fpm.Pool) {
+	u := h.Config.Upstream(v.Text)
+	if u == nil || j.stack.containers != nil { // a container's hand-offs reach what others do not
+		return j.matched(h, v)
+	}
+	same := j.upstream(u)
+	same.once.Do(func() { same.backends, same.pools = j.matched(h, v) })
+	return same.backends, same.pools
+}
+
+func (j *joiner) matched(h *Handoff, v nginx.Constant) ([]*Backend, []*fpm.Pool) {
+	list := j.resolve(h.Config, v.Text, v.Span)
+	for _, b := range list {
+		if j.full() {
+			return nil, nil
+		}
+		if b.Err == nil && !j.matchContainers(h, b) {
+			j.match(h.Config, b)
+		}
+	}
+	return list, poolsOf(list)
 }
 
 // resolve turns one value of a pass into addresses, through the upstream of that name if there is one.
@@ -226,7 +312,7 @@ func (j *joiner) matchContainers(h *Handoff, b *Backend) bool {
 func (j *joiner) find(b *Backend) {
 	b.Pools, b.Listens = j.listeners.At(b.Address), j.servers.at(b.Address)
 	if !b.Address.IsUnix() { // all of the port were looked at
-		j.pairs += (len(j.listeners.byPort[b.Address.Port]) + len(j.servers.byPort[b.Address.Port])) / 16
+		j.pairs.Add(int64(len(j.listeners.byPort[b.Address.Port])+len(j.servers.byPort[b.Address.Port])) / 16)
 	}
 }
 
@@ -319,28 +405,20 @@ func isPHP(h *Handoff) bool {
 	if len(h.Pools) > 0 {
 		return true
 	}
-	texts := []string{h.Pass.Arg(0), h.Scope.Effective("fastcgi_index").Text}
+	php := func(text string) bool { return strings.Contains(strings.ToLower(text), "php") }
+	if php(h.Pass.Arg(0)) || php(h.Scope.Effective("fastcgi_index").Text) {
+		return true
+	}
 	for scope := h.Scope; scope != nil && scope.Kind != "server"; scope = scope.Parent {
-		if scope.Statement != nil {
-			texts = append(texts, scope.Statement.Values()...)
-		}
-	}
-	for _, b := range h.Backends {
-		texts = append(texts, b.Text)
-		if b.Upstream != nil {
-			texts = append(texts, b.Upstream.Name)
-		}
-	}
-	params, _ := h.Scope.EffectiveList("fastcgi_param")
-	for _, p := range params {
-		texts = append(texts, p.Arg(1))
-	}
-	for _, t := range texts {
-		if strings.Contains(strings.ToLower(t), "php") {
+		if scope.Statement != nil && slices.ContainsFunc(scope.Statement.Values(), php) {
 			return true
 		}
 	}
-	return false
+	if slices.ContainsFunc(h.Backends, func(b *Backend) bool { return php(b.Text) || b.Upstream != nil && php(b.Upstream.Name) }) {
+		return true
+	}
+	params, _ := h.Scope.EffectiveList("fastcgi_param")
+	return slices.ContainsFunc(params, func(p *nginx.Statement) bool { return php(p.Arg(1)) })
 }
 
 // Listeners finds pools by the address at which they listen.

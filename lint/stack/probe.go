@@ -18,10 +18,13 @@ func isProbe(h *Handoff) bool {
 			}
 		}
 	}
+	if strings.Contains(pattern, ".php") {
+		return false
+	}
 	words := strings.FieldsFunc(strings.ToLower(pattern), func(r rune) bool { return r < 'a' || r > 'z' })
 	for _, w := range words {
 		if w == "status" || w == "ping" || w == "healthcheck" || w == "healthz" || w == "health" || w == "fpmstatus" {
-			return !strings.Contains(pattern, ".php")
+			return true
 		}
 	}
 	return false
