@@ -24,8 +24,7 @@ var FastcgiParams = lint.Rule{
 func checkFastcgiParams(p *lint.Pass) {
 	for _, h := range p.Stack.Handoffs {
 		list, at := h.Scope.EffectiveList("fastcgi_param")
-		script := hasParam(list, "SCRIPT_FILENAME") || hasParam(list, "PATH_TRANSLATED")
-		if !h.PHP || !script || hasParam(list, "REQUEST_METHOD") {
+		if !h.PHP || hasParam(list, "REQUEST_METHOD") || !hasParam(list, "SCRIPT_FILENAME") && !hasParam(list, "PATH_TRANSLATED") {
 			continue // without a script it is script-filename's to say
 		}
 		if missing := unreadAround(h); missing != "" {

@@ -26,12 +26,16 @@ var Httpoxy = lint.Rule{
 
 func checkHttpoxy(p *lint.Pass) {
 	for _, h := range p.Stack.Handoffs {
-		list, at := h.Scope.EffectiveList("fastcgi_param")
-		if hasParam(list, "HTTP_PROXY") || len(list) == 0 || h.Probe {
+		pool, unsure := oldPool(h)
+		if pool == nil && unsure == nil || h.Probe {
 			continue
 		}
-		pool := oldPool(p, h)
+		list, at := h.Scope.EffectiveList("fastcgi_param")
+		if hasParam(list, "HTTP_PROXY") || len(list) == 0 {
+			continue
+		}
 		if pool == nil {
+			p.Skip("%s: the patch level, which decides, is not known", poolName(unsure))
 			continue
 		}
 		if missing := unreadAround(h); missing != "" {
@@ -52,22 +56,21 @@ func checkHttpoxy(p *lint.Pass) {
 }
 
 // oldPool is a pool of the hand-off whose PHP is older than 5.5.38, 5.6.24 or 7.0.9, which drop
-// the variable. Of those three branches a path shows no patch level.
-func oldPool(p *lint.Pass, h *stack.Handoff) *fpm.Pool {
+// the variable. Of those three branches a path shows no patch level: such a pool is unsure.
+func oldPool(h *stack.Handoff) (old, unsure *fpm.Pool) {
 	for _, pool := range h.Pools {
 		switch version := pool.Master.Version; version {
-		case "", "5.5", "5.6", "7.0":
-			if version != "" {
-				p.Skip("%s: the patch level, which decides, is not known", poolName(pool))
-			}
+		case "":
+		case "5.5", "5.6", "7.0":
+			unsure = pool
 		default:
 			major, minor, _ := strings.Cut(version, ".")
 			x, err := strconv.Atoi(major)
 			y, minorErr := strconv.Atoi(minor)
 			if err == nil && minorErr == nil && (x < 5 || x == 5 && y < 5) {
-				return pool
+				return pool, nil
 			}
 		}
 	}
-	return nil
+	return nil, unsure
 }

@@ -10,7 +10,15 @@ import (
 	"fpmlint/lint/stack"
 )
 
-func hasParam(list []*nginx.Statement, name string) bool { return lastParam(list, name) != nil }
+// hasParam looks from both ends: the parameters that matter stand first or last.
+func hasParam(list []*nginx.Statement, name string) bool {
+	for i, d := range list {
+		if d.Arg(0) == name || list[len(list)-1-i].Arg(0) == name {
+			return true
+		}
+	}
+	return false
+}
 
 // lastParam is the line that counts where a parameter is set more than once: nginx sends all of
 // them, and PHP keeps the last.
