@@ -138,6 +138,7 @@ type loader struct {
 // include is what an include's argument leads to.
 type include struct {
 	files   []*source.File
+	targets []*File // those of files; nil where one is nested too deep to be read
 	parsed  []*File // those of files that were not at hand yet
 	problem string
 	kind    source.Kind
@@ -176,6 +177,13 @@ func (l *loader) parseAll(mains []*source.File) {
 			fresh = append(fresh, found[i].parsed...)
 			found[i].parsed = nil
 		}
+	}
+	for name, i := range l.includes {
+		i.targets = make([]*File, len(i.files))
+		for k, f := range i.files {
+			i.targets[k] = l.parsed[f]
+		}
+		l.includes[name] = i
 	}
 }
 

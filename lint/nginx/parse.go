@@ -19,6 +19,11 @@ type File struct {
 	// size is the number of statements on all levels, simple that of the directives on the outermost
 	// one, blocks that of statements with a body, tokens that of the statements' words.
 	size, simple, blocks, tokens int
+	// placed says that the file stands in the configuration's list.
+	placed bool
+	// sum is what the file comes to with all that it includes, once it is summed.
+	sum    sum
+	summed bool
 
 	pairing sync.Once
 	differs string

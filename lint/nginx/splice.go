@@ -53,14 +53,14 @@ type count struct {
 // body is a block that is spliced on its own.
 type body struct {
 	scope  *Scope
-	open   []*source.File
+	open   []*File
 	events []event
 }
 
 // event is what splicing met, in textual order: a file that is read, an include, with or without a
 // fault, or a body.
 type event struct {
-	file    *source.File
+	file    *File
 	include *Statement
 	fault   *source.Problem
 	body    *body
@@ -68,7 +68,7 @@ type event struct {
 
 // spliceAll makes the scopes of the main files.
 func (l *loader) spliceAll(inner *Scope, mains []*source.File) {
-	seen := &seen{make(map[*source.File]bool, len(l.parsed)), map[*Statement]bool{}, map[*Statement]bool{}}
+	seen := &seen{map[*Statement]bool{}, map[*Statement]bool{}}
 	s := &splicer{loader: l}
 	if l.bounded(mains) {
 		s.defers = true
@@ -76,8 +76,9 @@ func (l *loader) spliceAll(inner *Scope, mains []*source.File) {
 		s.count = &count{seen: seen}
 	}
 	for _, f := range mains {
-		s.emit(event{file: f})
-		s.splice(inner, l.parsed[f].Statements, []*source.File{f}, nil, false)
+		p := l.parsed[f]
+		s.emit(event{file: p})
+		s.splice(inner, p.Statements, []*File{p}, nil, false)
 	}
 	parallelRuns(len(s.later), func(from, to int) {
 		in := &splicer{loader: l}
@@ -97,47 +98,44 @@ func (l *loader) spliceAll(inner *Scope, mains []*source.File) {
 	}
 }
 
+// sum is what splicing a file takes: statements and files, and what they count where they are repeated.
+type sum struct{ spliced, weight int }
+
 // bounded says whether the files with all that they include stay below the bounds.
 func (l *loader) bounded(mains []*source.File) bool {
-	type sum struct{ spliced, weight int }
-	sums := map[*source.File]sum{}
 	own := func(p *File) int { return p.size + p.blocks*(repeatedBlock-1) }
-	var add func(f *source.File) sum
-	add = func(f *source.File) sum {
-		if s, ok := sums[f]; ok {
-			return s
-		}
-		sums[f] = sum{maxSpliced, maxSpliced} // of a file that includes itself
-		p := l.parsed[f]
-		if p == nil {
+	first := 0 // the first place of each does not count
+	var add func(p *File) sum
+	add = func(p *File) sum {
+		switch {
+		case p == nil:
 			return sum{}
+		case p.summed:
+			return p.sum
 		}
+		p.sum, p.summed = sum{maxSpliced, maxSpliced}, true // of a file that includes itself
+		first += own(p)
 		total := sum{p.size + 1, own(p)}
 		for _, s := range p.includes {
-			for _, f := range l.includes[s.Args[0].Value].files {
-				in := add(f)
+			for _, p := range l.includes[s.Args[0].Value].targets {
+				in := add(p)
 				total = sum{min(total.spliced+in.spliced, maxSpliced), min(total.weight+in.weight, 2*maxSpliced*repeatedBlock)}
 			}
 		}
-		sums[f] = total
+		p.sum = total
 		return total
 	}
 	var all sum
 	for _, f := range mains {
-		s := add(f)
+		s := add(l.parsed[f])
 		all.spliced, all.weight = all.spliced+s.spliced, all.weight+s.weight
 	}
-	for f := range sums { // the first place of each does not count
-		if p := l.parsed[f]; p != nil {
-			all.weight -= own(p)
-		}
-	}
-	return all.spliced < maxSpliced && all.weight < maxRepeated
+	return all.spliced < maxSpliced && all.weight-first < maxRepeated
 }
 
 // splice puts statements into a scope, and those of included files in the place of the include.
 // again says that they are in another place already.
-func (l *splicer) splice(scope *Scope, list []*Statement, open []*source.File, via []*Statement, again bool) {
+func (l *splicer) splice(scope *Scope, list []*Statement, open []*File, via []*Statement, again bool) {
 	simple, blocks := l.width(list)
 	if l.count != nil {
 		l.count.spliced += len(list)
@@ -186,8 +184,8 @@ func (l *splicer) width(list []*Statement) (simple, blocks int) {
 			if l.count != nil {
 				continue // there may be millions
 			}
-			for _, f := range l.includes[s.Args[0].Value].files {
-				if p := l.parsed[f]; p != nil {
+			for _, p := range l.includes[s.Args[0].Value].targets {
+				if p != nil {
 					simple += p.simple
 				}
 			}
@@ -210,7 +208,7 @@ func grow[T any](list []T, n int, from *[]T) []T {
 // lacks it.
 const typesFile = "mime.types"
 
-func (l *splicer) include(scope *Scope, s *Statement, open []*source.File, via []*Statement) {
+func (l *splicer) include(scope *Scope, s *Statement, open []*File, via []*Statement) {
 	found := l.includes[s.Args[0].Value]
 	if l.count != nil {
 		l.count.last = s.ArgSpan(0)
@@ -221,7 +219,7 @@ func (l *splicer) include(scope *Scope, s *Statement, open []*source.File, via [
 		l.problem(s, found.kind, found.problem)
 	}
 	var through []*Statement
-	for _, f := range found.files {
+	for i, p := range found.targets {
 		// An empty file counts too: many includes of many of them would never end.
 		if l.count != nil {
 			l.count.spliced++
@@ -230,16 +228,16 @@ func (l *splicer) include(scope *Scope, s *Statement, open []*source.File, via [
 			return
 		}
 		switch {
-		case slices.Contains(open, f):
-			l.problem(s, source.Limit, fmt.Sprintf("%s includes itself: nginx runs out of open files or crashes", f.Display))
-		case len(open) >= maxIncludeDepth || l.parsed[f] == nil:
+		case slices.Contains(open, p):
+			l.problem(s, source.Limit, fmt.Sprintf("%s includes itself: nginx runs out of open files or crashes", found.files[i].Display))
+		case len(open) >= maxIncludeDepth || p == nil:
 			l.problem(s, source.Limit, fmt.Sprintf("includes are nested more than %d deep", maxIncludeDepth))
 		default:
-			again := l.count != nil && l.count.seen.files[f]
-			l.emit(event{file: f})
-			in, p := open, l.parsed[f]
+			again := l.count != nil && p.placed
+			l.emit(event{file: p})
+			in := open
 			if p.simple < len(p.Statements) { // blocks and includes remember the way to them
-				in = append(slices.Clip(open), f)
+				in = append(slices.Clip(open), p)
 				if through == nil {
 					through = append(slices.Clip(via), s)
 				}
@@ -276,7 +274,6 @@ func (l *splicer) problem(s *Statement, kind source.Kind, message string) {
 
 // seen are what the configuration has already.
 type seen struct {
-	files              map[*source.File]bool
 	included, reported map[*Statement]bool
 }
 
@@ -287,11 +284,10 @@ func (l *loader) replay(events []event, seen *seen) {
 		switch e := &events[i]; {
 		case e.body != nil:
 			l.replay(e.body.events, seen)
-		case e.file != nil && !seen.files[e.file]:
-			seen.files[e.file] = true
-			p := l.parsed[e.file]
-			c.Files = append(c.Files, p)
-			c.Problems = append(c.Problems, p.Problems...)
+		case e.file != nil && !e.file.placed:
+			e.file.placed = true
+			c.Files = append(c.Files, e.file)
+			c.Problems = append(c.Problems, e.file.Problems...)
 		case e.fault != nil && !seen.reported[e.include]:
 			seen.reported[e.include] = true
 			c.Problems = append(c.Problems, *e.fault)
