@@ -23,6 +23,12 @@ const (
 	maxNames     = 500_000    // different includes
 )
 
+// A tree of many files takes some heap for each.
+const (
+	manyFiles   = 1000
+	heapPerFile = 12 << 10 // bytes
+)
+
 // Config is one nginx instance: its main file with everything that it includes.
 type Config struct {
 	Root *source.Root
@@ -276,6 +282,9 @@ func (l *loader) read(names []string, literal bool) include {
 		file   *source.File
 		parsed *File
 		err    error
+	}
+	if len(names) >= manyFiles {
+		source.ExpectHeap(len(names) * heapPerFile)
 	}
 	results := make([]result, len(names))
 	parallel(len(names), func(i int) {
