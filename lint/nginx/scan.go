@@ -35,9 +35,10 @@ type scanner struct {
 // arena is memory for statements and their arguments. It goes from file to file, so that ten thousand
 // small ones leave nothing unused.
 type arena struct {
-	args  []Arg        // chunk from which statements take their arguments
-	pool  []Statement  // chunk from which statements are taken
-	lists []*Statement // chunk from which blocks take their lists
+	args   []Arg        // chunk from which statements take their arguments
+	pool   []Statement  // chunk from which statements are taken
+	bodies []Body       // chunk from which blocks take their bodies
+	lists  []*Statement // chunk from which these take their lists
 	// pending are the statements of the blocks that are open, outer ones first.
 	pending []*Statement
 }
@@ -46,6 +47,7 @@ type arena struct {
 const (
 	argChunk       = 1024
 	statementChunk = 256
+	bodyChunk      = 768
 	listChunk      = 3072
 )
 
@@ -95,6 +97,7 @@ func (f *File) scan() {
 				break
 			}
 			f.blocks++
+			d.Body = &chunk(&s.bodies, 1, bodyChunk)[0]
 			d.Open = int32(at)
 			if strings.HasSuffix(d.Name, "_by_lua_block") {
 				d.Lua = true
@@ -190,7 +193,7 @@ func (s *scanner) statement(words []Arg, at int) *Statement {
 	}
 	d := &s.pool[0]
 	s.pool = s.pool[1:]
-	*d = Statement{Name: words[0].Value, Start: words[0].Start, NameEnd: words[0].End(), End: int32(at + 1), Open: -1, Src: s.src}
+	*d = Statement{Name: words[0].Value, Start: words[0].Start, NameEnd: words[0].End(), End: int32(at + 1), Src: s.src, Body: noBody}
 	if k := known[d.Name]; k != nil {
 		d.Name, d.id = k.name, k.id
 	}

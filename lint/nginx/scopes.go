@@ -18,6 +18,11 @@ func (c *Config) index() *scopes {
 	x := &c.scopes
 	x.once.Do(func() {
 		counts := make([]int32, len(table))
+		blocks := 1
+		for _, f := range c.Files {
+			blocks += f.blocks
+		}
+		x.all = make([]*Scope, 0, blocks)
 		todo := []*Scope{c.Main}
 		for len(todo) > 0 {
 			s := todo[len(todo)-1]

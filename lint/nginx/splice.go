@@ -69,6 +69,7 @@ type event struct {
 // spliceAll makes the scopes of the main files.
 func (l *loader) spliceAll(inner *Scope, mains []*source.File) {
 	seen := &seen{map[*Statement]bool{}, map[*Statement]bool{}}
+	l.config.Files = make([]*File, 0, len(l.parsed))
 	s := &splicer{loader: l}
 	if l.bounded(mains) {
 		s.defers = true

@@ -31,16 +31,23 @@ type Statement struct {
 	// Start is the offset of the name, NameEnd that of the byte after it, End that of the byte
 	// after the ';' or after the block's '}'.
 	Start, NameEnd, End int32
-	// Open is the offset of a block's '{', -1 for a simple directive.
-	Open int32
-	// Block holds a block's statements in the order of the file.
-	Block []*Statement
-	// Lua marks a block whose body is Lua code: it is not read as statements.
-	Lua bool
-	id  nameID
+	id                  nameID
 	// Src is the file in which the statement stands.
 	Src *source.File
+	*Body
 }
+
+// Body is what a block has and a simple directive has not; these share an empty one.
+type Body struct {
+	// Block holds the block's statements in the order of the file.
+	Block []*Statement
+	// Open is the offset of the block's '{', -1 for a simple directive.
+	Open int32
+	// Lua marks a block whose body is Lua code: it is not read as statements.
+	Lua bool
+}
+
+var noBody = &Body{Open: -1}
 
 // IsBlock says whether the statement has a body in braces.
 func (s *Statement) IsBlock() bool { return s.Open >= 0 }
