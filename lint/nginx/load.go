@@ -23,10 +23,11 @@ const (
 	maxNames     = 500_000    // different includes
 )
 
-// A tree of many files takes some heap for each.
+// What a tree of many files takes of the heap, in bytes.
 const (
 	manyFiles   = 1000
-	heapPerFile = 12 << 10 // bytes
+	heapPerFile = 12 << 10
+	maxHeap     = 256 << 20
 )
 
 // Config is one nginx instance: its main file with everything that it includes.
@@ -284,7 +285,7 @@ func (l *loader) read(names []string, literal bool) include {
 		err    error
 	}
 	if len(names) >= manyFiles {
-		source.ExpectHeap(len(names) * heapPerFile)
+		source.ExpectHeap(min(len(names)*heapPerFile, maxHeap))
 	}
 	results := make([]result, len(names))
 	parallel(len(names), func(i int) {

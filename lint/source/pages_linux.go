@@ -2,26 +2,25 @@ package source
 
 import (
 	"os"
-	"runtime"
 	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// ExpectHeap says that the heap is about to grow by some bytes. Where the kernel leaves it to programs
-// which memory gets large pages (transparent_hugepage/enabled is madvise), it is asked for them: a page
-// fault for each 4 KiB takes a fifth of the time in which a large tree is read.
-func ExpectHeap(bytes int) {
-	const large = 2 << 20
+const largePage = 2 << 20
+
+// largePages allocates bytes that the kernel is asked to back by large pages, where it leaves that to
+// programs (transparent_hugepage/enabled is madvise): a page fault for each 4 KiB takes a fifth of the
+// time in which a large tree is read. They are not touched, and stay in the heap when they are freed. Go
+// has no call for this.
+func largePages(bytes int) []byte {
 	mode, err := os.ReadFile("/sys/kernel/mm/transparent_hugepage/enabled")
 	if err != nil || !strings.Contains(string(mode), "[madvise]") {
-		return
+		return nil
 	}
-	// Go has no call for this. What is allocated here stays in the heap when it is freed, untouched.
-	room := make([]byte, bytes+2*large)
-	from := -int(uintptr(unsafe.Pointer(unsafe.SliceData(room)))) & (large - 1)
-	_ = unix.Madvise(room[from:from+bytes&^(large-1)], unix.MADV_HUGEPAGE) // a hint
-	runtime.KeepAlive(room)
-	runtime.GC()
+	room := make([]byte, bytes+2*largePage)
+	from := -int(uintptr(unsafe.Pointer(unsafe.SliceData(room)))) & (largePage - 1)
+	_ = unix.Madvise(room[from:from+bytes&^(largePage-1)], unix.MADV_HUGEPAGE) // a hint
+	return room
 }

@@ -1,0 +1,27 @@
+package source
+
+import (
+	"runtime"
+	"runtime/debug"
+)
+
+const (
+	// leastHeap is Go's heap at its first collection, for each 100 percent.
+	leastHeap = 4 << 20
+	// keeps is the percentage from which a program lets its heap grow, rather than collect it.
+	keeps = 400
+)
+
+// ExpectHeap says that the heap is about to grow by some bytes, of which little can be freed. Large pages
+// are asked for, and a program that lets its heap grow does not collect it before.
+func ExpectHeap(bytes int) {
+	room := largePages(bytes)
+	percent := bytes / leastHeap * 100
+	if now := debug.SetGCPercent(percent); now < keeps || now > percent {
+		debug.SetGCPercent(now)
+	}
+	runtime.KeepAlive(room)
+	if room != nil {
+		runtime.GC() // frees the room
+	}
+}
