@@ -194,7 +194,7 @@ func (s *scanner) statement(words []Arg, at int) *Statement {
 	d := &s.pool[0]
 	s.pool = s.pool[1:]
 	*d = Statement{Name: words[0].Value, Start: words[0].Start, NameEnd: words[0].End(), End: int32(at + 1), Src: s.src, Body: noBody}
-	if k := known[d.Name]; k != nil {
+	if k := lookup(d.Name); k.id != 0 {
 		d.Name, d.id = k.name, k.id
 	}
 	// The name's place is the next statement's.
