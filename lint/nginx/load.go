@@ -23,10 +23,12 @@ const (
 	maxNames     = 500_000    // different includes
 )
 
-// What a tree of many files takes of the heap, in bytes.
+// What a large tree takes of the heap, in bytes.
 const (
 	manyFiles   = 1000
 	heapPerFile = 12 << 10
+	largeFile   = 1 << 20
+	heapPerByte = 11
 	maxHeap     = 256 << 20
 )
 
@@ -206,6 +208,9 @@ func (l *loader) claim(f *source.File) bool {
 // parse reads a file, of a template nothing.
 func (l *loader) parse(f *source.File) *File {
 	l.bytes.Add(int64(len(f.Data)))
+	if len(f.Data) >= largeFile {
+		source.ExpectHeap(min(len(f.Data)*heapPerByte, maxHeap))
+	}
 	if !l.config.Root.Rendered() {
 		if mark, ok := TemplateMark(f); ok {
 			return &File{Source: f, Problems: []source.Problem{source.NewTemplate(mark)}}
