@@ -70,10 +70,10 @@ var pageCommands = map[string]map[string]shown{
 // TestPageCommands types what the pages tell their readers to type. A command that is on no list fails
 // the test, so that none is shown that nobody has run.
 func TestPageCommands(t *testing.T) {
-	byTests := map[string]string{"contrib/ansible/README.md": "TestFleetPage", "lint/audit/README.md": "TestAuditPage"}
+	byTests := map[string]string{"contrib/ansible/README.md": "TestFleetPage", "lint/audit/README.md": "TestAuditPage", "CONTRIBUTING.md": "TestContributing"}
 	// TestReadme runs the sessions, the rules' tests the examples, TestCIPage and the policy's test the rest.
 	languages := regexp.MustCompile("(?m)^ *```([a-z]+)$")
-	block := regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
+	block := regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```")
 	for _, page := range pages(t) {
 		text := read(t, filepath.Join("../..", page))
 		for _, m := range languages.FindAllStringSubmatch(text, -1) {
@@ -178,10 +178,8 @@ func TestInlineCommands(t *testing.T) {
 				switch {
 				case words[0] == "fpmlint" && len(words) > 1:
 					why = unlikeApp(app, words[1:])
-				case words[0] == "go" && len(words) > 1 && words[len(words)-1] != "./..." && strings.HasPrefix(words[len(words)-1], "./"):
-					if _, err := os.Stat(filepath.Join("../..", words[len(words)-1])); err != nil {
-						why = err.Error()
-					}
+				case words[0] == "go" && len(words) > 1:
+					why = unlikeModule(words[2:])
 				case slices.Contains(others, words[0]):
 				case strings.HasPrefix(words[0], "--") && !slices.ContainsFunc(app.Commands, func(c *cli.Command) bool { return hasFlag(c.Flags, words[0]) }):
 					why = "no command has such a flag"
@@ -197,6 +195,30 @@ func TestInlineCommands(t *testing.T) {
 	if n < 50 {
 		t.Errorf("%d commands", n)
 	}
+}
+
+// unlikeModule says what of a go command's arguments there is not: a directory, or the test to run in it.
+func unlikeModule(words []string) string {
+	var dir string
+	for i, word := range words {
+		switch {
+		case strings.HasPrefix(word, "./"):
+			dir = filepath.Join("../..", strings.TrimSuffix(word, "..."))
+			if _, err := os.Stat(dir); err != nil {
+				return err.Error()
+			}
+		case i > 0 && words[i-1] == "-run":
+			tests, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+			name := regexp.MustCompile(`(?m)^func Test\w*` + word)
+			if err != nil || !slices.ContainsFunc(tests, func(file string) bool {
+				text, err := os.ReadFile(file)
+				return err == nil && name.Match(text)
+			}) {
+				return "no test " + word
+			}
+		}
+	}
+	return ""
 }
 
 // unlikeApp says what of a command line there is not.
