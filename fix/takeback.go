@@ -7,9 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"fpmlint/lint/lazy"
 )
 
 // takeBack restores files and sockets, and reloads what was reloaded.
@@ -85,11 +86,11 @@ func (t *Transaction) byHand() []string {
 }
 
 // plainWord is what a shell takes as it stands.
-var plainWord = regexp.MustCompile(`^[\w./:@%+=-]+$`)
+var plainWord = lazy.Regexp(`^[\w./:@%+=-]+$`)
 
 // quote makes one word of a text for a shell.
 func quote(s string) string {
-	if plainWord.MatchString(s) {
+	if plainWord().MatchString(s) {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"

@@ -2,11 +2,11 @@ package host
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 )
 
@@ -97,13 +97,13 @@ func given(n int64, flag string) Fact[int64] { return Fact[int64]{n, n > 0, flag
 const maxBytes = 1 << 50
 
 // size is a number, a unit and how people write that it is bytes.
-var size = regexp.MustCompile(`(?i)^([0-9]+(?:\.[0-9]+)?|\.[0-9]+) ?(?:([KMGT])(?:i?B)?|B)?$`)
+var size = lazy.Regexp(`(?i)^([0-9]+(?:\.[0-9]+)?|\.[0-9]+) ?(?:([KMGT])(?:i?B)?|B)?$`)
 
 // ParseBytes reads a size as people give it: 512M, 2G, 1.5GiB, 2gb, or a number of bytes. Units
 // are powers of 1024. A size is at least one byte and at most a pebibyte.
 func ParseBytes(s string) (int64, error) {
 	text := strings.TrimSpace(s)
-	if m := size.FindStringSubmatch(text); m != nil {
+	if m := size().FindStringSubmatch(text); m != nil {
 		n, err := strconv.ParseFloat(m[1], 64)
 		for range strings.Index(" KMGT", strings.ToUpper(m[2])) {
 			n *= 1024

@@ -3,12 +3,12 @@ package host
 import (
 	"bytes"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/coreos/go-systemd/v22/unit"
 
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 )
 
@@ -35,9 +35,8 @@ var unitDirs = []string{
 }
 
 var (
-	unitName   = regexp.MustCompile(`^[^@]*(nginx|openresty|php|fpm)[^@]*\.service$`)
-	nginxStart = regexp.MustCompile(`(^|/)(nginx|openresty)( |$)`)
-	fpmStart   = regexp.MustCompile(`(^|/)php-?\d*(\.\d+)?-?fpm[\d.]*( |$)`)
+	nginxStart = lazy.Regexp(`(^|/)(nginx|openresty)( |$)`)
+	fpmStart   = lazy.Regexp(`(^|/)php-?\d*(\.\d+)?-?fpm[\d.]*( |$)`)
 )
 
 func (f *Facts) readServices(root *source.Root) {
@@ -48,7 +47,7 @@ func (f *Facts) readServices(root *source.Root) {
 			continue
 		}
 		for _, e := range entries {
-			if _, seen := files[e.Name()]; !seen && unitName.MatchString(e.Name()) {
+			if _, seen := files[e.Name()]; !seen && likelyUnit(e.Name()) {
 				files[e.Name()] = path.Join(dir, e.Name())
 			}
 		}
@@ -62,9 +61,9 @@ func (f *Facts) readServices(root *source.Root) {
 			s.read(root, dropIn)
 		}
 		switch {
-		case nginxStart.MatchString(s.Start):
+		case nginxStart().MatchString(s.Start):
 			s.Program = "nginx"
-		case fpmStart.MatchString(s.Start):
+		case fpmStart().MatchString(s.Start):
 			s.Program = "php-fpm"
 		default:
 			continue
@@ -72,6 +71,14 @@ func (f *Facts) readServices(root *source.Root) {
 		f.Services = append(f.Services, s)
 	}
 	slices.SortFunc(f.Services, func(a, b Service) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// likelyUnit says whether a unit may start nginx or PHP-FPM, by its name. Templates start nothing.
+func likelyUnit(name string) bool {
+	if !strings.HasSuffix(name, ".service") || strings.Contains(name, "@") {
+		return false
+	}
+	return slices.ContainsFunc([]string{"nginx", "openresty", "php", "fpm"}, func(part string) bool { return strings.Contains(name, part) })
 }
 
 // dropIns are a unit's additions, in the order in which they count: by name, those of the first

@@ -9,6 +9,8 @@ import (
 	"sort"
 	"strings"
 	"syscall"
+
+	"fpmlint/lint/lazy"
 )
 
 // HasMeta says whether nginx and FPM treat a path as a pattern.
@@ -107,12 +109,12 @@ func compile(part string) component {
 	}
 	re, err := regexp.Compile("(?s)^" + b.String() + "$")
 	if err != nil { // a range that runs backwards matches nothing
-		re = nothing
+		re = nothing()
 	}
 	return component{dot: strings.HasPrefix(part, ".") || strings.HasPrefix(part, `\.`), re: re}
 }
 
-var nothing = regexp.MustCompile(`[^\x00-\x{10FFFF}]`)
+var nothing = lazy.Regexp(`[^\x00-\x{10FFFF}]`)
 
 // bracket translates the bracket expression that a text begins with, and says how long it is.
 func bracket(text string) (class string, length int) {
