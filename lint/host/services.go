@@ -40,13 +40,23 @@ var (
 )
 
 func (f *Facts) readServices(root *source.Root) {
-	files := map[string]string{} // the unit's file by its name
+	files := map[string]string{}     // the unit's file by its name
+	dropIns := map[string][]string{} // directories of additions by the unit's name
+	seen := map[string]bool{}        // mostly /lib is a link to /usr/lib
 	for _, dir := range unitDirs {
+		real, err := root.Resolve(dir)
+		if err != nil || seen[real] {
+			continue
+		}
+		seen[real] = true
 		entries, err := root.ReadDir(dir)
 		if err != nil {
 			continue
 		}
 		for _, e := range entries {
+			if unit, ok := strings.CutSuffix(e.Name(), ".d"); ok {
+				dropIns[unit] = append(dropIns[unit], path.Join(dir, e.Name()))
+			}
 			if _, seen := files[e.Name()]; !seen && likelyUnit(e.Name()) {
 				files[e.Name()] = path.Join(dir, e.Name())
 			}
@@ -57,7 +67,7 @@ func (f *Facts) readServices(root *source.Root) {
 		if !s.read(root, file) { // masked: a link to /dev/null
 			continue
 		}
-		for _, dropIn := range dropIns(root, name) {
+		for _, dropIn := range additions(root, dropIns[name]) {
 			s.read(root, dropIn)
 		}
 		switch {
@@ -81,18 +91,18 @@ func likelyUnit(name string) bool {
 	return slices.ContainsFunc([]string{"nginx", "openresty", "php", "fpm"}, func(part string) bool { return strings.Contains(name, part) })
 }
 
-// dropIns are a unit's additions, in the order in which they count: by name, those of the first
-// directory hide their namesakes.
-func dropIns(root *source.Root, name string) []string {
+// additions are the files in a unit's directories of them, in the order in which they count: by name,
+// those of the first directory hide their namesakes.
+func additions(root *source.Root, dirs []string) []string {
 	byName := map[string]string{}
-	for _, dir := range unitDirs {
-		entries, err := root.ReadDir(path.Join(dir, name+".d"))
+	for _, dir := range dirs {
+		entries, err := root.ReadDir(dir)
 		if err != nil {
 			continue
 		}
 		for _, e := range entries {
 			if _, seen := byName[e.Name()]; !seen && strings.HasSuffix(e.Name(), ".conf") {
-				byName[e.Name()] = path.Join(dir, name+".d", e.Name())
+				byName[e.Name()] = path.Join(dir, e.Name())
 			}
 		}
 	}
