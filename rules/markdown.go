@@ -7,8 +7,8 @@ import (
 	"fpmlint/lint"
 )
 
-// Families are the rules' families in catalogue order.
-func Families() []string {
+// familyNames are the rules' families in catalogue order.
+func familyNames() []string {
 	var out []string
 	for _, r := range all {
 		if len(out) == 0 || out[len(out)-1] != r.Family {
@@ -38,7 +38,7 @@ var about = map[string]string{
 func Index() string {
 	var b strings.Builder
 	b.WriteString("| family | rules | they find |\n|---|---|---|\n")
-	for _, family := range Families() {
+	for _, family := range familyNames() {
 		fmt.Fprintf(&b, "| [%s](rules/README.md#%s) | %d | %s |\n", family, family, len(of(family)), about[family])
 	}
 	return b.String()
@@ -48,7 +48,7 @@ func Index() string {
 func Markdown() string {
 	var b strings.Builder
 	b.WriteString("# Rules\n\nError: broken now. Warning: breaks under load or at the next fault. Info: advice.\n")
-	for _, family := range Families() {
+	for _, family := range familyNames() {
 		fmt.Fprintf(&b, "\n## %s\n\n| rule | severity | finds |\n|---|---|---|\n", title(family))
 		for _, r := range of(family) {
 			fmt.Fprintf(&b, "| [%s](%s.md) | %s | %s |\n", r.ID, r.ID, r.Severity, r.Summary)

@@ -62,7 +62,7 @@ func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 // messagesOf is a table of the messages that prove a cause; nil is none.
 func messagesOf(c *Cause) string {
 	var b strings.Builder
-	for _, m := range Messages() {
+	for _, m := range allMessages() {
 		if m.cause != c || m.Text == "" {
 			continue
 		}

@@ -56,7 +56,7 @@ func TestCauses(t *testing.T) {
 func TestTable(t *testing.T) {
 	fill := strings.NewReplacer("{pid}", "17", "{n}", "17", "{signal}", "11", "{code}", "255", "{name}", "x.y", "{file}", "/a", "{value}", "v",
 		"{error}", "e", "{detail}", "d", "{address}", "a", "{script}", "/s", "{request}", "r", "{seconds}", "1.5", "{comm}", "php-fpm", "{unit}", "php8.2-fpm.service", "{client}", "10.0.0.1")
-	for _, m := range Messages() {
+	for _, m := range allMessages() {
 		if m.Log == SlowLog || m.Text == "" {
 			continue
 		}

@@ -65,12 +65,12 @@ func (l *loader) spliceAll(inner *Scope, mains []*source.File) {
 	}
 	for _, f := range mains {
 		s.emit(event{file: f})
-		s.splice(inner, l.parsed[f].Statements, []*source.File{f}, nil, false)
+		s.splice(inner, l.parsed[f].Statements, []*source.File{f}, false)
 	}
 	parallel(len(s.later), func(i int) {
 		b := s.later[i]
 		in := &splicer{loader: l}
-		in.splice(b.scope, b.scope.Statement.Block, b.open, nil, false)
+		in.splice(b.scope, b.scope.Statement.Block, b.open, false)
 		b.events = in.events
 	})
 	l.replay(s.events, seen)
@@ -123,7 +123,7 @@ func (l *loader) bounded(mains []*source.File) bool {
 
 // splice puts statements into a scope, and those of included files in the place of the include.
 // again says that they are in another place already.
-func (l *splicer) splice(scope *Scope, list []*Statement, open []*source.File, via []*Statement, again bool) {
+func (l *splicer) splice(scope *Scope, list []*Statement, open []*source.File, again bool) {
 	simple, blocks := 0, 0
 	for _, s := range list {
 		switch {
@@ -150,7 +150,7 @@ func (l *splicer) splice(scope *Scope, list []*Statement, open []*source.File, v
 			return
 		case s.IsBlock():
 			child := scope.below(s.Name)
-			child.Statement, child.Via = s, via
+			child.Statement = s
 			switch {
 			case s.Lua:
 			case l.defers && scope.Kind == "http":
@@ -158,10 +158,10 @@ func (l *splicer) splice(scope *Scope, list []*Statement, open []*source.File, v
 				l.later = append(l.later, b)
 				l.emit(event{body: b})
 			default:
-				l.splice(child, s.Block, open, nil, again)
+				l.splice(child, s.Block, open, again)
 			}
 		case s.Name == "include" && len(s.Args) == 1:
-			l.include(scope, s, open, via)
+			l.include(scope, s, open)
 		default:
 			scope.add(s)
 		}
@@ -172,7 +172,7 @@ func (l *splicer) splice(scope *Scope, list []*Statement, open []*source.File, v
 // lacks it.
 const typesFile = "mime.types"
 
-func (l *splicer) include(scope *Scope, s *Statement, open []*source.File, via []*Statement) {
+func (l *splicer) include(scope *Scope, s *Statement, open []*source.File) {
 	found := l.includes[s.Args[0].Value]
 	if l.count != nil {
 		l.count.last = s.ArgSpan(0)
@@ -182,7 +182,6 @@ func (l *splicer) include(scope *Scope, s *Statement, open []*source.File, via [
 		scope.Unread = append(scope.Unread, s)
 		l.problem(s, found.kind, found.problem)
 	}
-	through := append(slices.Clip(via), s)
 	for _, f := range found.files {
 		// An empty file counts too: many includes of many of them would never end.
 		if l.count != nil {
@@ -199,7 +198,7 @@ func (l *splicer) include(scope *Scope, s *Statement, open []*source.File, via [
 		default:
 			again := l.count != nil && l.count.seen.files[f]
 			l.emit(event{file: f})
-			l.splice(scope, l.parsed[f].Statements, append(slices.Clip(open), f), through, again)
+			l.splice(scope, l.parsed[f].Statements, append(slices.Clip(open), f), again)
 		}
 	}
 }
