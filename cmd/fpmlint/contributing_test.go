@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -18,8 +19,7 @@ import (
 var example = strings.NewReplacer("max-requests-unlimited", "example-rule", "maxRequestsUnlimited", "exampleRule", "MaxRequestsUnlimited", "ExampleRule")
 
 // TestContributing adds a rule as CONTRIBUTING.md says, in a copy of the repository, with the files of
-// the rule that the page names as a start; and types the page's commands. The copy is laid over the
-// repository, so that no package is built again but those that change.
+// the rule that the page names as a start; and types the page's commands.
 func TestContributing(t *testing.T) {
 	top, err := filepath.Abs("../..")
 	if err != nil {
@@ -32,58 +32,22 @@ func TestContributing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write := func(name, text string) string {
-		t.Helper()
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return name
-	}
-	write("README.md", read(t, filepath.Join(top, "README.md")))
-
-	// Steps 1 to 4.
-	from := func(name string) string { return example.Replace(read(t, filepath.Join(top, name))) }
-	stacks, err := filepath.Glob(filepath.Join(top, "rules/testdata/max-requests-unlimited/*.txtar"))
-	if err != nil || len(stacks) == 0 {
-		t.Fatal(stacks, err)
-	}
-	made := []string{
-		write("rules/example_rule.go", from("rules/max_requests_unlimited.go")),
-		write("rules/example-rule.md", from("rules/max-requests-unlimited.md")),
-		write("rules/testdata/example-rule/plain.txtar", example.Replace(read(t, stacks[0]))),
-		write("rules/catalogue.go", strings.Replace(read(t, filepath.Join(top, "rules/catalogue.go")), "\tMaxRequestsUnlimited,\n", "\tMaxRequestsUnlimited,\n\tExampleRule,\n", 1)),
-	}
+	place(t, dir, "README.md", read(t, filepath.Join(top, "README.md")))
+	made := addExample(t, top, dir)
 	for _, name := range append(made, "rules/max_requests_unlimited.go") {
 		if !strings.Contains(page, "`"+name+"`") {
 			t.Errorf("CONTRIBUTING.md says nothing of %s", name)
 		}
 	}
-
-	// Step 5.
-	overlay := map[string]map[string]string{"Replace": {}}
-	for _, name := range made {
-		overlay["Replace"][filepath.Join(top, name)] = filepath.Join(dir, name)
-	}
-	data, err := json.Marshal(overlay)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write("overlay.json", string(data))
-	write("there", "#!/bin/sh\ncd \""+dir+"${PWD#\""+top+"\"}\" && exec \"$@\"\n")
-	if err := os.Chmod(filepath.Join(dir, "there"), 0o755); err != nil {
-		t.Fatal(err)
-	}
 	block := regexp.MustCompile("(?s)```sh\n(.*?)```").FindStringSubmatch(page)
 	if block == nil {
 		t.Fatal("CONTRIBUTING.md shows no commands")
 	}
+	flags := laidOver(t, top, dir, made)
 	for line := range strings.Lines(strings.TrimSpace(block[1])) {
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
 		cmd.Dir = top
-		cmd.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -v -overlay="+filepath.Join(dir, "overlay.json")+" -exec="+filepath.Join(dir, "there"))
+		cmd.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -v "+flags)
 		out, err := cmd.CombinedOutput()
 		if err != nil || strings.Contains(line, "example-rule") != strings.Contains(string(out), "--- PASS: TestStacks/example-rule/plain") {
 			t.Fatalf("%s: %v\n%s", line, err, out)
@@ -98,6 +62,53 @@ func TestContributing(t *testing.T) {
 	if strings.Contains(read(t, filepath.Join(top, "rules/README.md")), "example-rule") {
 		t.Error("the commands wrote to the repository")
 	}
+}
+
+// addExample makes the files of the steps 1 to 4 and says which.
+func addExample(t *testing.T, top, dir string) []string {
+	t.Helper()
+	stacks, err := filepath.Glob(filepath.Join(top, "rules/testdata/max-requests-unlimited/*.txtar"))
+	if err != nil || len(stacks) == 0 {
+		t.Fatal(stacks, err)
+	}
+	from := func(name string) string { return example.Replace(read(t, filepath.Join(top, name))) }
+	catalogue := read(t, filepath.Join(top, "rules/catalogue.go"))
+	return []string{
+		place(t, dir, "rules/example_rule.go", from("rules/max_requests_unlimited.go")),
+		place(t, dir, "rules/example-rule.md", from("rules/max-requests-unlimited.md")),
+		place(t, dir, "rules/testdata/example-rule/plain.txtar", example.Replace(read(t, stacks[0]))),
+		place(t, dir, "rules/catalogue.go", strings.Replace(catalogue, "\tMaxRequestsUnlimited,\n", "\tMaxRequestsUnlimited,\n\tExampleRule,\n", 1)),
+	}
+}
+
+// laidOver are the go command's flags that lay files of a copy over the repository, so that no package
+// is built again but those that change, and run the tests in the copy.
+func laidOver(t *testing.T, top, dir string, files []string) string {
+	t.Helper()
+	replace := map[string]string{}
+	for _, name := range files {
+		replace[filepath.Join(top, name)] = filepath.Join(dir, name)
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	place(t, dir, "overlay.json", string(overlay))
+	place(t, dir, "there", "#!/bin/sh\ncd \""+dir+"${PWD#\""+top+"\"}\" && exec \"$@\"\n")
+	if err := os.Chmod(filepath.Join(dir, "there"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return "-overlay=" + filepath.Join(dir, "overlay.json") + " -exec=" + filepath.Join(dir, "there")
+}
+
+// place writes a file below a directory and returns its name.
+func place(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	at := filepath.Join(dir, name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o755), os.WriteFile(at, []byte(text), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 // TestRooms holds the list of packages to the order that TestImports has, and the files and directories

@@ -127,23 +127,25 @@ func sensitive(value string) bool {
 }
 
 func (m *masker) statement(s *nginx.Statement, within block) {
-	name := strings.ToLower(s.Name)
 	switch within {
 	case secretBlock:
 		m.arguments(s, 0)
-		return
 	case keysBlock:
-		if !slices.Contains([]string{"default", "hostnames", "volatile", "include"}, name) {
+		if !slices.Contains([]string{"default", "hostnames", "volatile", "include"}, strings.ToLower(s.Name)) {
 			m.token(s.Name, s.Start, s.NameEnd)
 		}
-		return
 	case dataBlock:
 		m.text(int(s.Start), int(s.NameEnd))
 		for _, a := range s.Args {
 			m.text(int(a.Start), int(a.End()))
 		}
-		return
+	default:
+		m.directive(s)
 	}
+}
+
+func (m *masker) directive(s *nginx.Statement) {
+	name := strings.ToLower(s.Name)
 	switch {
 	case !identifier().MatchString(s.Name): // a file of another kind, included
 		m.blur(int(s.Start), int(s.NameEnd))
