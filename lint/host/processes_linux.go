@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/prometheus/procfs"
 )
@@ -31,10 +33,7 @@ func readProcesses(proc string) []Process {
 	if err != nil {
 		return out
 	}
-	network := uint32(0)
-	if self, err := fs.Self(); err == nil {
-		network = netOf(self)
-	}
+	network := netOf(proc, "self")
 	confs := map[int]string{} // main file by the master's PID
 	parents := map[int]int{}  // master's PID by the worker's
 	for _, p := range all {
@@ -61,7 +60,7 @@ func readProcesses(proc string) []Process {
 		}
 		parents[p.PID] = stat.PPID
 		found.Unit = unitOf(p)
-		if theirs := netOf(p); theirs != 0 && network != 0 {
+		if theirs := netOf(proc, strconv.Itoa(p.PID)); theirs != 0 && network != 0 {
 			found.Net = "other"
 			if theirs == network {
 				found.Net = "same"
@@ -124,10 +123,10 @@ func unitOf(p procfs.Proc) string {
 }
 
 // netOf is the number of a process's network namespace; 0 where that may not be seen.
-func netOf(p procfs.Proc) uint32 {
-	spaces, err := p.Namespaces()
-	if err != nil {
+func netOf(proc, process string) uint64 {
+	var s syscall.Stat_t
+	if syscall.Stat(path.Join(proc, process, "ns/net"), &s) != nil {
 		return 0
 	}
-	return spaces["net"].Inode
+	return s.Ino
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/coreos/go-systemd/v22/unit"
 
-	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 )
 
@@ -33,11 +32,6 @@ type Service struct {
 var unitDirs = []string{
 	"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
 }
-
-var (
-	nginxStart = lazy.Regexp(`(^|/)(nginx|openresty)( |$)`)
-	fpmStart   = lazy.Regexp(`(^|/)php-?\d*(\.\d+)?-?fpm[\d.]*( |$)`)
-)
 
 func (f *Facts) readServices(root *source.Root) {
 	files := map[string]string{}     // the unit's file by its name
@@ -70,17 +64,32 @@ func (f *Facts) readServices(root *source.Root) {
 		for _, dropIn := range additions(root, dropIns[name]) {
 			s.read(root, dropIn)
 		}
-		switch {
-		case nginxStart().MatchString(s.Start):
-			s.Program = "nginx"
-		case fpmStart().MatchString(s.Start):
-			s.Program = "php-fpm"
-		default:
+		if s.Program = started(s.Start); s.Program == "" {
 			continue
 		}
 		f.Services = append(f.Services, s)
 	}
 	slices.SortFunc(f.Services, func(a, b Service) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// started is the program that a command line names: nginx, php-fpm or "". A wrapper may stand before it.
+func started(command string) string {
+	for i, word := range strings.Split(command, " ") {
+		base := word[strings.LastIndexByte(word, '/')+1:]
+		if i > 0 && base == word {
+			continue // an argument, not a program's path
+		}
+		if base == "nginx" || base == "openresty" {
+			return "nginx"
+		}
+		// php-fpm, php-fpm8.2, php8.2-fpm, php82-fpm
+		version, after, fpm := strings.Cut(base, "fpm")
+		version, php := strings.CutPrefix(version, "php")
+		if fpm && php && strings.Trim(strings.TrimSuffix(strings.TrimPrefix(version, "-"), "-")+after, "0123456789.") == "" {
+			return "php-fpm"
+		}
+	}
+	return ""
 }
 
 // likelyUnit says whether a unit may start nginx or PHP-FPM, by its name. Templates start nothing.
