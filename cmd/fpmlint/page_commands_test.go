@@ -252,3 +252,25 @@ func hasFlag(flags []cli.Flag, word string) bool {
 	name, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
 	return slices.ContainsFunc(flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
 }
+
+// TestCommentExample lints the comments that the page about policy shows, whatever the day is: each takes
+// away what it names, and without them it is found.
+func TestCommentExample(t *testing.T) {
+	block := regexp.MustCompile("(?s)```nginx\n(.*?)```").FindAllStringSubmatch(read(t, "../../lint/config/README.md"), -1)
+	if len(block) != 1 {
+		t.Fatalf("%d examples", len(block))
+	}
+	example := regexp.MustCompile(`until=\S+`).ReplaceAllString(block[0][1], "until=9999-12-31")
+	lintExample := func(lines string) []string {
+		dir := t.TempDir()
+		place(t, dir, "nginx.conf", "events {}\nhttp {\n    server {\n        location ~ \\.php$ {\n"+lines+"        }\n    }\n}\n")
+		place(t, dir, "www.conf", "[www]\nuser = www-data\nlisten = /run/php/php8.3-fpm.sock\npm = static\npm.max_children = 4\n")
+		return lintJSON(t, "--select", "low-read-timeout,low-header-buffer,upstream-log,unused-suppression", dir).kinds()
+	}
+	if found := lintExample(example); len(found) > 0 {
+		t.Errorf("with the comments still: %v", found)
+	}
+	if found := lintExample(regexp.MustCompile(`#.*`).ReplaceAllString(example, "")); len(found) != 3 {
+		t.Errorf("without the comments: %v", found)
+	}
+}
