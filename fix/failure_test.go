@@ -345,3 +345,23 @@ func TestSavedBeforeRollback(t *testing.T) {
 		t.Errorf("%q %v", data, err)
 	}
 }
+
+// TestLeftovers removes what a run left that was killed before its manifest was written.
+func TestLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	left := filepath.Join(dir, "runs/20260101-000000-abcdef")
+	if err := errors.Join(os.MkdirAll(left, 0o700), os.WriteFile(filepath.Join(left, "old-0"), []byte("x"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	j, err := OpenJournal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close() //nolint:errcheck // the test ends
+	if runs, err := j.Recover(); err != nil || len(runs) > 0 {
+		t.Errorf("%v %v", runs, err)
+	}
+	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there: %v", left, err)
+	}
+}
