@@ -10,13 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"fpmlint/lint/fpm"
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/nginx"
 )
 
@@ -190,13 +190,13 @@ func heard(cmd *exec.Cmd, run func(*exec.Cmd) error) error {
 }
 
 // stamp is what nginx and PHP-FPM put before a message: time, process and level.
-var stamp = regexp.MustCompile(`^(?:\d{4}/\d\d/\d\d [\d:]+ (\[\w+\]) \d+#\d+: |\[[^\]]*\] )`)
+var stamp = lazy.Regexp(`^(?:\d{4}/\d\d/\d\d [\d:]+ (\[\w+\]) \d+#\d+: |\[[^\]]*\] )`)
 
 // said is what a daemon's check printed, without what is no complaint and what differs each time.
 func said(out string) string {
 	var kept []string
 	for line := range strings.Lines(out) {
-		line = strings.TrimSpace(stamp.ReplaceAllString(line, "$1 "))
+		line = strings.TrimSpace(stamp().ReplaceAllString(line, "$1 "))
 		if line != "" && !strings.Contains(line, "[warn]") && !strings.Contains(line, "[notice]") && !strings.HasPrefix(line, "NOTICE:") {
 			kept = append(kept, line)
 		}

@@ -62,7 +62,7 @@ func TestStuck(t *testing.T) {
 		return call()
 	})
 	var stuck *StuckError
-	if !errors.As(err, &stuck) || len(stuck.Commands) != len(sample) {
+	if !errors.As(err, &stuck) || len(stuck.Commands) != len(sample)-1 { // the last file was not reached
 		t.Fatalf("%v", err)
 	}
 	runShell(t, strings.Join(stuck.Commands, "\n"))
@@ -256,5 +256,112 @@ func TestDamagedJournal(t *testing.T) {
 	defer j.Close() //nolint:errcheck // the test ends
 	if _, err := j.Recover(); err == nil || !strings.Contains(err.Error(), "manifest.json") {
 		t.Errorf("%v", err)
+	}
+}
+
+// saving writes a file as its owner would in an editor, right after the first file of a run is replaced.
+func saving(t *testing.T, dir, name, text string) calls {
+	t.Helper()
+	done := false
+	return func(call, path string, do func() error) error {
+		err := do()
+		if call == "rename" && !done && !strings.Contains(path, "/state/") {
+			done = true
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o640); err != nil {
+				t.Error(err)
+			}
+		}
+		return err
+	}
+}
+
+// TestSavedMeanwhile has the owner save a file that the run has not come to: the run ends, takes back what
+// it wrote, and leaves that file as the owner wrote it.
+func TestSavedMeanwhile(t *testing.T) {
+	dir := writeSample(t)
+	before := description(t, dir)
+	var back *RolledBackError
+	if err := act(order{Dir: dir}, saving(t, dir, "etc/real/b.conf", "mine\n")); !errors.As(err, &back) || !strings.Contains(err.Error(), "b.conf changed while") {
+		t.Fatalf("%v", err)
+	}
+	for name, is := range description(t, dir) {
+		if name == "/etc/real/b.conf" {
+			if !strings.HasPrefix(is, `"mine\n"`) {
+				t.Errorf("the owner's file is %s", is)
+			}
+		} else if is != before[name] {
+			t.Errorf("%s is %s, was %s", name, is, before[name])
+		}
+	}
+}
+
+// TestSavedBeforeRollback has the owner save a file that the run has written and then takes back: what
+// is printed brings all back and keeps a copy of what the owner wrote.
+func TestSavedBeforeRollback(t *testing.T) {
+	dir := writeSample(t)
+	before := description(t, dir)
+	save := saving(t, dir, "etc/a.conf", "mine\n")
+	err := act(order{Dir: dir}, func(call, path string, do func() error) error {
+		if strings.HasSuffix(path, "etc/created.conf") {
+			return unix.ENOSPC
+		}
+		return save(call, path, do)
+	})
+	var stuck *StuckError
+	if !errors.As(err, &stuck) || !errors.Is(err, ErrChanged) || !errors.Is(err, unix.ENOSPC) {
+		t.Fatalf("%v", err)
+	}
+	if data, err := os.ReadFile(filepath.Join(dir, "etc/a.conf")); err != nil || string(data) != "mine\n" {
+		t.Errorf("the owner's file is %q %v", data, err)
+	}
+	if err := act(order{Dir: dir}, plainly); !errors.Is(err, ErrChanged) || !strings.Contains(err.Error(), "was cut short and could not be rolled back") {
+		t.Errorf("the next run: %v", err)
+	}
+	j, err := OpenJournal(filepath.Join(dir, "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close() //nolint:errcheck // the test ends
+	runs, err := j.Runs()
+	if err != nil || len(runs) != 1 {
+		t.Fatal(runs, err)
+	}
+	if want := "fpmlint rollback " + runs[0].ID + " --force --state-dir " + filepath.Join(dir, "state"); len(stuck.Commands) != 1 || stuck.Commands[0] != want {
+		t.Errorf("to do by hand: %q, want %q", stuck.Commands, want)
+	}
+	if _, _, err := j.Rollback(runs[0].ID, true); err != nil {
+		t.Fatal(err)
+	}
+	for name, is := range description(t, dir) {
+		if is != before[name] {
+			t.Errorf("%s is %s, was %s", name, is, before[name])
+		}
+	}
+	kept, err := filepath.Glob(filepath.Join(dir, "state/runs", runs[0].ID, "kept-*"))
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("%v %v", kept, err)
+	}
+	if data, err := os.ReadFile(kept[0]); err != nil || string(data) != "mine\n" {
+		t.Errorf("%q %v", data, err)
+	}
+}
+
+// TestLeftovers removes what a run left that was killed before its manifest was written.
+func TestLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	left := filepath.Join(dir, "runs/20260101-000000-abcdef")
+	if err := errors.Join(os.MkdirAll(left, 0o700), os.WriteFile(filepath.Join(left, "old-0"), []byte("x"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	j, err := OpenJournal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close() //nolint:errcheck // the test ends
+	if runs, err := j.Recover(); err != nil || len(runs) > 0 {
+		t.Errorf("%v %v", runs, err)
+	}
+	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there: %v", left, err)
 	}
 }

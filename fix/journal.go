@@ -27,8 +27,8 @@ const (
 	stateRolledBack = "rolled back"
 )
 
-// ErrLocked says that another run is at work on the same state directory.
-var ErrLocked = errors.New("another fpmlint run is at work")
+// errLocked says that another run is at work on the same state directory.
+var errLocked = errors.New("another fpmlint run is at work")
 
 // Journal is a state directory, locked: the backups and manifests of the runs.
 type Journal struct {
@@ -89,7 +89,7 @@ func openJournal(dir string, do calls) (*Journal, error) {
 		return nil, fmt.Errorf("the state directory, which keeps the backups, cannot be written (--state-dir DIR names another): %w", err)
 	}
 	if !ok {
-		return nil, fmt.Errorf("%s: %w", dir, ErrLocked)
+		return nil, fmt.Errorf("%s: %w", dir, errLocked)
 	}
 	return &Journal{dir: dir, lock: lock, do: do}, nil
 }

@@ -7,9 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"fpmlint/lint/lazy"
 )
 
 // takeBack restores files and sockets, and reloads what was reloaded.
@@ -18,8 +19,8 @@ func (t *Transaction) takeBack(ctx context.Context, cause error) error {
 	t.run.State, t.run.Outcome = statePrepared, "failed: "+cause.Error()
 	err := t.Journal.takeBack(t.run, false)
 	if err == nil {
-		for _, c := range t.Plan.Changes {
-			t.Say(Step{Action: "restore", Object: c.Name})
+		for i := range t.run.Files {
+			t.Say(Step{Action: "restore", Object: t.Plan.Changes[i].Name})
 		}
 	}
 	if err == nil {
@@ -28,7 +29,7 @@ func (t *Transaction) takeBack(ctx context.Context, cause error) error {
 	if err == nil {
 		return &RolledBackError{Cause: cause}
 	}
-	return &StuckError{Cause: cause, Rollback: err, Commands: t.byHand()}
+	return &StuckError{Cause: cause, Rollback: err, Commands: t.byHand(err)}
 }
 
 // reloadBack makes the daemons run with the old files again, and asks the hand-offs that worked
@@ -65,8 +66,16 @@ func (t *Transaction) reloadBack(ctx context.Context) error {
 	return nil
 }
 
-// byHand are the commands that finish a rollback.
-func (t *Transaction) byHand() []string {
+// byHand are the commands that finish a rollback. Where it failed because somebody changed what the run
+// had written, that is what keeps a copy of it.
+func (t *Transaction) byHand(failed error) []string {
+	if errors.Is(failed, ErrChanged) {
+		command := fmt.Sprintf("fpmlint rollback %s --force --state-dir %s", t.run.ID, quote(t.Journal.dir))
+		if len(t.reloaded) > 0 {
+			command += " --reload"
+		}
+		return []string{command}
+	}
 	var out []string
 	for _, f := range t.run.Files {
 		if f.Created {
@@ -85,11 +94,11 @@ func (t *Transaction) byHand() []string {
 }
 
 // plainWord is what a shell takes as it stands.
-var plainWord = regexp.MustCompile(`^[\w./:@%+=-]+$`)
+var plainWord = lazy.Regexp(`^[\w./:@%+=-]+$`)
 
 // quote makes one word of a text for a shell.
 func quote(s string) string {
-	if plainWord.MatchString(s) {
+	if plainWord().MatchString(s) {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"

@@ -302,7 +302,12 @@ func (t *Transaction) unchanged(c Change) error {
 // change is all that happens between the backups and the end.
 func (t *Transaction) change(ctx context.Context) error {
 	for i, c := range t.Plan.Changes {
+		if err := t.unchanged(c); err != nil {
+			t.run.Files = t.run.Files[:i] // the rest is as its owner left it, and not to be taken back
+			return errors.Unwrap(err)
+		}
 		if err := t.write(i, c); err != nil {
+			t.run.Files = t.run.Files[:i+1]
 			return err
 		}
 		t.Say(Step{Action: "write", Object: c.Name})
@@ -330,9 +335,6 @@ func (t *Transaction) change(ctx context.Context) error {
 
 func (t *Transaction) write(i int, c Change) error {
 	f := t.run.Files[i]
-	if err := t.unchanged(c); err != nil {
-		return errors.Unwrap(err)
-	}
 	do := t.Journal.do
 	if f.Created {
 		return do.createAt(f.Path, f.Temp, c.Like, c.New)

@@ -3,12 +3,12 @@ package lint
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"fpmlint/lint/fpm"
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 	"fpmlint/lint/stack"
 )
@@ -44,8 +44,8 @@ type SuppressedRule struct {
 }
 
 var (
-	ignoreSyntax = regexp.MustCompile(`fpmlint:(\S*)[ \t]*([a-z0-9-]+(?:[ \t]*,[ \t]*[a-z0-9-]+)*)?[ \t]*(?:until=(\S*))?[ \t]*(.*?)[ \t\r]*$`)
-	ruleName     = regexp.MustCompile(`[a-z0-9-]+`)
+	ignoreSyntax = lazy.Regexp(`fpmlint:(\S*)[ \t]*([a-z0-9-]+(?:[ \t]*,[ \t]*[a-z0-9-]+)*)?[ \t]*(?:until=(\S*))?[ \t]*(.*?)[ \t\r]*$`)
+	ruleName     = lazy.Regexp(`[a-z0-9-]+`)
 )
 
 // maxComment bounds a comment, in bytes: messages quote it.
@@ -61,7 +61,7 @@ func parseSuppression(comment source.Span, now time.Time) *Suppression {
 		return s
 	}
 	text := comment.Text()
-	m := ignoreSyntax.FindStringSubmatchIndex(text)
+	m := ignoreSyntax().FindStringSubmatchIndex(text)
 	group := func(i int) string {
 		if m[2*i] < 0 {
 			return ""
@@ -76,7 +76,7 @@ func parseSuppression(comment source.Span, now time.Time) *Suppression {
 		s.Fault = "it names no rule"
 		return s
 	}
-	for _, at := range ruleName.FindAllStringIndex(group(2), -1) {
+	for _, at := range ruleName().FindAllStringIndex(group(2), -1) {
 		from := comment.Start + m[4] + at[0]
 		s.Rules = append(s.Rules, SuppressedRule{ID: group(2)[at[0]:at[1]], Span: comment.File.Span(from, from+at[1]-at[0])})
 	}

@@ -84,6 +84,7 @@ var all = []lint.Rule{
 	InternalPathsPublic,
 	NestedLocation,
 	PathInfoExec,
+	PathInfoLost,
 	ErrorPageLoop,
 	Httpoxy,
 

@@ -4,12 +4,12 @@ import (
 	_ "embed"
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"fpmlint/lint"
 	"fpmlint/lint/fpm"
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 )
 
@@ -55,7 +55,7 @@ func checkFPMTimeUnit(p *lint.Pass) {
 }
 
 // spoken is one part of a time as people write it.
-var spoken = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) *([a-z]*) *`)
+var spoken = lazy.Regexp(`^([0-9]+(?:\.[0-9]+)?) *([a-z]*) *`)
 
 var spokenUnits = map[string]float64{
 	"": 1, "ms": 0.001, "msec": 0.001, "s": 1, "sec": 1, "secs": 1, "second": 1, "seconds": 1,
@@ -67,7 +67,7 @@ var spokenUnits = map[string]float64{
 func spokenSeconds(text string) (seconds float64, ok bool) {
 	text = strings.ToLower(strings.TrimSpace(text))
 	for text != "" {
-		part := spoken.FindStringSubmatch(text)
+		part := spoken().FindStringSubmatch(text)
 		if part == nil {
 			return 0, false
 		}

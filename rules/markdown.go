@@ -7,13 +7,23 @@ import (
 	"fpmlint/lint"
 )
 
-// Families are the rules' families in catalogue order.
-func Families() []string {
-	var out []string
+// Family is a group of rules.
+type Family struct {
+	Name string
+	// About says what its rules find.
+	About string
+	Rules []lint.Rule
+}
+
+// Families are the rules by family, in catalogue order.
+func Families() []Family {
+	var out []Family
 	for _, r := range all {
-		if len(out) == 0 || out[len(out)-1] != r.Family {
-			out = append(out, r.Family)
+		if len(out) == 0 || out[len(out)-1].Name != r.Family {
+			out = append(out, Family{Name: r.Family, About: about[r.Family]})
 		}
+		f := &out[len(out)-1]
+		f.Rules = append(f.Rules, r)
 	}
 	return out
 }
@@ -34,37 +44,17 @@ var about = map[string]string{
 	"upgrade":       "what a change of PHP's version left behind",
 }
 
-// Index is a table of the families with links to their rules, seen from the repository's root.
-func Index() string {
-	var b strings.Builder
-	b.WriteString("| family | rules | they find |\n|---|---|---|\n")
-	for _, family := range Families() {
-		fmt.Fprintf(&b, "| [%s](rules/README.md#%s) | %d | %s |\n", family, family, len(of(family)), about[family])
-	}
-	return b.String()
-}
-
 // Markdown is the page of all rules, by family.
 func Markdown() string {
 	var b strings.Builder
 	b.WriteString("# Rules\n\nError: broken now. Warning: breaks under load or at the next fault. Info: advice.\n")
-	for _, family := range Families() {
-		fmt.Fprintf(&b, "\n## %s\n\n| rule | severity | finds |\n|---|---|---|\n", title(family))
-		for _, r := range of(family) {
+	for _, f := range Families() {
+		fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n| rule | severity | finds |\n|---|---|---|\n", title(f.Name), title(f.About))
+		for _, r := range f.Rules {
 			fmt.Fprintf(&b, "| [%s](%s.md) | %s | %s |\n", r.ID, r.ID, r.Severity, r.Summary)
 		}
 	}
 	return b.String()
 }
 
-func title(family string) string { return strings.ToUpper(family[:1]) + family[1:] }
-
-func of(family string) []lint.Rule {
-	var out []lint.Rule
-	for _, r := range all {
-		if r.Family == family {
-			out = append(out, r)
-		}
-	}
-	return out
-}
+func title(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

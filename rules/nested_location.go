@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"fpmlint/lint"
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/nginx"
 	"fpmlint/lint/source"
 	"fpmlint/lint/stack"
@@ -60,7 +61,7 @@ func checkNestedLocation(p *lint.Pass) {
 }
 
 // onlyScripts matches the patterns of locations that take paths that end in .php and no others.
-var onlyScripts = regexp.MustCompile(`\\\.(php|\(php[|)]|\(\?:php[|)]).*\$$`)
+var onlyScripts = lazy.Regexp(`\\\.(php|\(php[|)]|\(\?:php[|)]).*\$$`)
 
 // scriptIn is the path of a script that both locations match, "" where none is found.
 func (m *matchers) scriptIn(outer, inner *nginx.Scope) (uri string, known bool) {
@@ -98,7 +99,7 @@ func (m *matchers) scriptIn(outer, inner *nginx.Scope) (uri string, known bool) 
 // is for scripts alone, or the inner one speaks of them.
 func isScripts(outer, inner *nginx.Scope) bool {
 	for _, s := range []*nginx.Scope{outer, inner} {
-		if _, pattern := readLocation(s); isRegex(s) && onlyScripts.MatchString(pattern) {
+		if _, pattern := readLocation(s); isRegex(s) && onlyScripts().MatchString(pattern) {
 			return true
 		}
 	}

@@ -1,11 +1,11 @@
 package rules
 
 import (
-	"regexp"
 	"strings"
 
 	"fpmlint/lint"
 	"fpmlint/lint/address"
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 	"fpmlint/lint/stack"
 )
@@ -23,12 +23,12 @@ func passFinding(h *stack.Handoff, b *stack.Backend, message, help string) lint.
 // in a 500, and nginx starts.
 func atRuntime(h *stack.Handoff) bool { return strings.Contains(h.Pass.Arg(0), "$") }
 
-var variableName = regexp.MustCompile(`\$\{?(\w+)`)
+var variableName = lazy.Regexp(`\$\{?(\w+)`)
 
 // guarded says whether an if in the place looks at a variable of the pass: it may keep a value away
 // that the pass could not use.
 func guarded(h *stack.Handoff) bool {
-	for _, name := range variableName.FindAllString(h.Pass.Arg(0), -1) {
+	for _, name := range variableName().FindAllString(h.Pass.Arg(0), -1) {
 		for at := h.Scope; at != nil && at.Kind != "http"; at = at.Parent {
 			for _, child := range at.Children {
 				if child.Kind == "if" && child.Statement != nil && strings.HasPrefix(strings.TrimLeft(child.Statement.Arg(0), "("), strings.Replace(name, "{", "", 1)) {
@@ -55,12 +55,12 @@ func replaceIn(at source.Span, old, text string) []source.Edit {
 	return []source.Edit{{Span: at, NewText: requote(at, strings.Replace(value, old, text, 1))}}
 }
 
-var fastcgiScheme = regexp.MustCompile(`^(?i:fastcgi|fcgi|tcp|unix)://`)
+var fastcgiScheme = lazy.Regexp(`^(?i:fastcgi|fcgi|tcp|unix)://`)
 
 // likelyMeant is the address that a malformed one stands for: the path without "unix:", the
 // address after a scheme, the port of this host; "" where that is not plain.
 func likelyMeant(st *stack.Stack, text string) string {
-	plain := strings.TrimSuffix(fastcgiScheme.ReplaceAllString(text, ""), "/")
+	plain := strings.TrimSuffix(fastcgiScheme().ReplaceAllString(text, ""), "/")
 	switch {
 	case strings.HasPrefix(plain, "/"):
 		plain = "unix:" + plain

@@ -3,12 +3,12 @@ package rules
 import (
 	_ "embed"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"fpmlint/lint"
 	"fpmlint/lint/fpm"
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/nginx"
 	"fpmlint/lint/source"
 	"fpmlint/lint/stack"
@@ -90,7 +90,7 @@ func reachesAny(patterns *matchers, tests fileTests, h *stack.Handoff) bool {
 	}
 	list, _ := h.Scope.EffectiveList("fastcgi_param")
 	script := lastParam(list, "SCRIPT_FILENAME")
-	if script == nil || !requestsFile(script.Arg(1)) && !captures.MatchString(script.Arg(1)) {
+	if script == nil || !requestsFile(script.Arg(1)) && !captures().MatchString(script.Arg(1)) {
 		return false
 	}
 	for s := location; s != nil && s.Kind != "http"; s = s.Parent { // http has no if, and many servers
@@ -111,7 +111,7 @@ func (t fileTests) on(level *nginx.Scope) bool {
 	found, known := t[level]
 	if !known {
 		found = slices.ContainsFunc(level.Children, func(c *nginx.Scope) bool {
-			return c.Kind == "if" && fileTest.MatchString(strings.Join(c.Statement.Values(), " "))
+			return c.Kind == "if" && fileTest().MatchString(strings.Join(c.Statement.Values(), " "))
 		})
 		t[level] = found
 	}
@@ -119,8 +119,8 @@ func (t fileTests) on(level *nginx.Scope) bool {
 }
 
 var (
-	captures = regexp.MustCompile(`\$\{?[1-9]`)
-	fileTest = regexp.MustCompile(`(^|[( !])-[fe] `)
+	captures = lazy.Regexp(`\$\{?[1-9]`)
+	fileTest = lazy.Regexp(`(^|[( !])-[fe] `)
 )
 
 // locationOf is the location around a hand-off.
@@ -133,7 +133,7 @@ func locationOf(h *stack.Handoff) *nginx.Scope {
 }
 
 // scriptExtension matches the extensions that only scripts have.
-var scriptExtension = regexp.MustCompile(`^\.(php[0-9]*|phar|phtml|inc)$`)
+var scriptExtension = lazy.Regexp(`^\.(php[0-9]*|phar|phtml|inc)$`)
 
 // runsAnything says which files beside scripts a pool lets PHP run, and where that is set.
 func runsAnything(pools []*fpm.Pool) (what string, at source.Span) {
@@ -147,7 +147,7 @@ func runsAnything(pools []*fpm.Pool) (what string, at source.Span) {
 			return fmt.Sprintf("the empty security.limit_extensions of %s allows every file", poolName(pool)), limit.Span
 		}
 		for _, w := range words {
-			if !scriptExtension.MatchString(w) {
+			if !scriptExtension().MatchString(w) {
 				return fmt.Sprintf("the security.limit_extensions of %s allows %s", poolName(pool), w), limit.Span
 			}
 		}

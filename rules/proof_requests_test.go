@@ -87,6 +87,14 @@ func TestProofRequests(t *testing.T) {
 			archive: passTo("", `unix:@DIR@/a.sock; # want "path-info-exec: "`) + upload,
 			ask:     get("/uploads/photo.jpg/x.php"), broken: answer{status: 403}, cured: answer{status: 404},
 		},
+		"path-info-lost": {
+			rule: "path-info-lost", severity: lint.Warning, silent: true,
+			archive: strings.Replace(site(`            fastcgi_split_path_info ^(.+?\.php)(/.*)$;
+            try_files $fastcgi_script_name =404;
+            fastcgi_param PATH_INFO $fastcgi_path_info; # want "path-info-lost: "
+`, ""), "php$", "php(/|$)", 1) + "-- www/path.php --\n<?php echo 'path ', $_SERVER['PATH_INFO'] ?? '';\n",
+			ask: get("/path.php/a/b"), broken: answer{200, "path "}, cured: answer{200, "path /a/b"},
+		},
 		"limit-extensions-empty": {
 			rule: "limit-extensions-empty", severity: lint.Warning, late: true,
 			archive: site("", `security.limit_extensions = ; want "limit-extensions-empty: "`) + upload,

@@ -2,10 +2,10 @@ package rules
 
 import (
 	_ "embed"
-	"regexp"
 	"strings"
 
 	"fpmlint/lint"
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/nginx"
 	"fpmlint/lint/stack"
 )
@@ -63,18 +63,18 @@ func checkRequestID(p *lint.Pass) {
 
 // requestID matches variables by which people follow requests: nginx's own, and what comes from an
 // edge or a tracer.
-var requestID = regexp.MustCompile(`(?i)\$\{?[a-z0-9_]*(request|req|trace|correlation|transaction)_?id|\$\{?http_(traceparent|cf_ray|x_amzn_trace)`)
+var requestID = lazy.Regexp(`(?i)\$\{?[a-z0-9_]*(request|req|trace|correlation|transaction)_?id|\$\{?http_(traceparent|cf_ray|x_amzn_trace)`)
 
 func hasRequestID(c *nginx.Config) bool {
 	for scope := range c.Scopes {
 		for _, d := range scope.Directives {
 			for _, a := range d.Args {
-				if strings.Contains(a.Value, "$") && requestID.MatchString(a.Value) {
+				if strings.Contains(a.Value, "$") && requestID().MatchString(a.Value) {
 					return true
 				}
 			}
 		}
-		if scope.Statement != nil && (scope.Kind == "map" || scope.Kind == "split_clients") && requestID.MatchString(scope.Statement.Arg(0)) {
+		if scope.Statement != nil && (scope.Kind == "map" || scope.Kind == "split_clients") && requestID().MatchString(scope.Statement.Arg(0)) {
 			return true
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 	"fpmlint/lint"
 	"fpmlint/lint/address"
 	"fpmlint/lint/fpm"
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 	"fpmlint/lint/stack"
 )
@@ -210,19 +210,19 @@ func suggest(s *stack.Stack, f *lint.Finding, b *stack.Backend, pools *candidate
 // older says whether a PHP version is lower than the one that a socket's path names: code written
 // for the newer one may not run.
 func older(version, socket string) bool {
-	m := pathVersion.FindStringSubmatch(path.Base(socket))
+	m := pathVersion().FindStringSubmatch(path.Base(socket))
 	if m == nil || version == "" {
 		return false
 	}
 	return semver.Compare("v"+version, "v"+m[1]) < 0
 }
 
-var pathVersion = regexp.MustCompile(`php-?([5-9]\.[0-9]+)`)
+var pathVersion = lazy.Regexp(`php-?([5-9]\.[0-9]+)`)
 
-var versionInPath = regexp.MustCompile(`php-?\d+([.\-]?\d+)*|\d+\.\d+`)
+var versionInPath = lazy.Regexp(`php-?\d+([.\-]?\d+)*|\d+\.\d+`)
 
 // unversioned replaces PHP versions in a path: php8.1-fpm.sock and php8.3-fpm.sock become equal.
-func unversioned(p string) string { return versionInPath.ReplaceAllString(p, "php") }
+func unversioned(p string) string { return versionInPath().ReplaceAllString(p, "php") }
 
 // servingPools are the pools whose PHP-FPM is installed, as far as the root shows.
 func servingPools(s *stack.Stack) []*fpm.Pool {

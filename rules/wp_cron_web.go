@@ -3,10 +3,10 @@ package rules
 import (
 	_ "embed"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"fpmlint/lint"
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/nginx"
 	"fpmlint/lint/source"
 	"fpmlint/lint/stack"
@@ -54,14 +54,14 @@ func checkWPCronWeb(p *lint.Pass) {
 }
 
 var (
-	cronDefine = regexp.MustCompile(`(?mi)^[^/#*\n]*define\s*\(\s*['"]DISABLE_WP_CRON['"]\s*,\s*([^)\n]*)\)`)
-	phpInclude = regexp.MustCompile(`(?mi)^[^/#*\n]*\b(?:require|include)(?:_once)?\b([^;\n]*)`)
+	cronDefine = lazy.Regexp(`(?mi)^[^/#*\n]*define\s*\(\s*['"]DISABLE_WP_CRON['"]\s*,\s*([^)\n]*)\)`)
+	phpInclude = lazy.Regexp(`(?mi)^[^/#*\n]*\b(?:require|include)(?:_once)?\b([^;\n]*)`)
 )
 
 // cronDisabled reads whether a wp-config.php turns the tasks in requests off; why says what hides
 // the answer. What is commented out does not count.
 func cronDisabled(f *source.File) (disabled bool, why string) {
-	if m := cronDefine.FindSubmatch(f.Data); m != nil {
+	if m := cronDefine().FindSubmatch(f.Data); m != nil {
 		switch value := strings.ToLower(strings.Trim(strings.TrimSpace(string(m[1])), `'"`)); value {
 		case "true", "1", "on", "yes":
 			return true, ""
@@ -70,7 +70,7 @@ func cronDisabled(f *source.File) (disabled bool, why string) {
 		}
 		return false, "the value of DISABLE_WP_CRON is not constant"
 	}
-	for _, m := range phpInclude.FindAllSubmatch(f.Data, -1) {
+	for _, m := range phpInclude().FindAllSubmatch(f.Data, -1) {
 		if !strings.Contains(string(m[1]), "wp-settings.php") {
 			return false, "another file that it includes may define DISABLE_WP_CRON"
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"text/template"
 
 	"github.com/urfave/cli/v2"
@@ -26,7 +27,7 @@ func completionCommand() *cli.Command {
 				_, err = fmt.Fprint(c.App.Writer, text)
 				return err
 			}
-			script := completions.Lookup(shell)
+			script := completions().Lookup(shell)
 			if shell == "" || script == nil {
 				return fmt.Errorf("completion: %q is not bash, zsh, fish or powershell", shell)
 			}
@@ -85,16 +86,17 @@ func wordsOf(app *cli.App) []completed {
 }
 
 // completions are scripts that know all words when they are made: none runs fpmlint.
-var completions = template.Must(template.New("").Funcs(template.FuncMap{
-	"join": strings.Join,
-	"names": func(list []completed) string {
-		var names []string
-		for _, c := range list {
-			names = append(names, c.Name)
-		}
-		return strings.Join(names, " ")
-	},
-}).Parse(`
+var completions = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"join": strings.Join,
+		"names": func(list []completed) string {
+			var names []string
+			for _, c := range list {
+				names = append(names, c.Name)
+			}
+			return strings.Join(names, " ")
+		},
+	}).Parse(`
 {{- define "bash" -}}
 # bash completion of fpmlint
 _fpmlint() {
@@ -154,3 +156,4 @@ Register-ArgumentCompleter -Native -CommandName fpmlint -ScriptBlock {
 	}
 }
 {{end}}`))
+})

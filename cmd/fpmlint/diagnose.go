@@ -51,6 +51,9 @@ func runDiagnose(c *cli.Context) error {
 	if formats := []string{"text", "json", "html"}; !slices.Contains(formats, format) {
 		return fmt.Errorf("--format: unknown format %q%s", format, didYouMean(format, formats))
 	}
+	if err := checkColor(c); err != nil {
+		return err
+	}
 	if c.Bool("follow") && format == "html" {
 		return errors.New("--follow: an html report is of an end: give --format text or json")
 	}

@@ -102,6 +102,11 @@ func TestFixFailsLive(t *testing.T) {
 			archive: permissions(), flags: []string{"--reload", "--reload-fpm", "kill -9 $(cat @DIR@/8.2/fpm.pid); sleep 0.3"},
 			code: 3, says: "ended at its reload",
 		},
+		"another site of the same PHP-FPM is gone after its reload": {
+			archive: strings.Replace(permissions(), "process_control_timeout = 10s", "process_control_timeout = 1s", 1),
+			flags:   []string{"--reload", "--reload-fpm", "kill -USR2 $(cat @DIR@/8.2/fpm.pid); if test -e @DIR@/away.log; then mv @DIR@/away.log @DIR@/good.sock; else mv @DIR@/good.sock @DIR@/away.log; fi"},
+			code:    3, says: "(good.test) answered before and does not now",
+		},
 		"nginx ends at its reload": {
 			archive: mismatch(), flags: []string{"--reload", "--reload-nginx", "p=$(cat @DIR@/nginx.pid); kill -TERM $p; while kill -0 $p; do sleep 0.05; done"},
 			code: 3, says: "ended at its reload",

@@ -10,7 +10,7 @@ import (
 // rooms are the packages in the order in which data flows through them: each may import those
 // before it, and none behind it.
 var rooms = []string{
-	"lint/address", "lint/fastcgi", "lint/spell", "lint/source",
+	"lint/address", "lint/fastcgi", "lint/lazy", "lint/spell", "lint/source",
 	"lint/nginx", "lint/fpm", "lint/host", "lint/compose", "lint/stack",
 	"lint", "lint/config", "lint/logs", "lint/snapshot", "lint/audit", "lint/probe", "lint/report",
 	"rules", "fix", "cmd/fpmlint",

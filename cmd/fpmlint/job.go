@@ -17,7 +17,7 @@ import (
 	"fpmlint/rules"
 )
 
-// loadFlags say what is loaded; all commands that lint take them.
+// loadFlags say what is loaded; all commands that look at stacks take them.
 func loadFlags() []cli.Flag {
 	const loading = "what is loaded"
 	return []cli.Flag{
@@ -32,7 +32,7 @@ func loadFlags() []cli.Flag {
 	}
 }
 
-// selectFlags say which findings count; all commands that lint take them.
+// selectFlags say which findings count; lint and fix take them.
 func selectFlags() []cli.Flag {
 	const selecting = "which findings count"
 	return []cli.Flag{

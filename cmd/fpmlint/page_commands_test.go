@@ -70,10 +70,10 @@ var pageCommands = map[string]map[string]shown{
 // TestPageCommands types what the pages tell their readers to type. A command that is on no list fails
 // the test, so that none is shown that nobody has run.
 func TestPageCommands(t *testing.T) {
-	byTests := map[string]string{"contrib/ansible/README.md": "TestFleetPage", "lint/audit/README.md": "TestAuditPage"}
+	byTests := map[string]string{"contrib/ansible/README.md": "TestFleetPage", "lint/audit/README.md": "TestAuditPage", "CONTRIBUTING.md": "TestContributing"}
 	// TestReadme runs the sessions, the rules' tests the examples, TestCIPage and the policy's test the rest.
 	languages := regexp.MustCompile("(?m)^ *```([a-z]+)$")
-	block := regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
+	block := regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```")
 	for _, page := range pages(t) {
 		text := read(t, filepath.Join("../..", page))
 		for _, m := range languages.FindAllStringSubmatch(text, -1) {
@@ -178,10 +178,8 @@ func TestInlineCommands(t *testing.T) {
 				switch {
 				case words[0] == "fpmlint" && len(words) > 1:
 					why = unlikeApp(app, words[1:])
-				case words[0] == "go" && len(words) > 1 && words[len(words)-1] != "./..." && strings.HasPrefix(words[len(words)-1], "./"):
-					if _, err := os.Stat(filepath.Join("../..", words[len(words)-1])); err != nil {
-						why = err.Error()
-					}
+				case words[0] == "go" && len(words) > 1:
+					why = unlikeModule(words[2:])
 				case slices.Contains(others, words[0]):
 				case strings.HasPrefix(words[0], "--") && !slices.ContainsFunc(app.Commands, func(c *cli.Command) bool { return hasFlag(c.Flags, words[0]) }):
 					why = "no command has such a flag"
@@ -197,6 +195,30 @@ func TestInlineCommands(t *testing.T) {
 	if n < 50 {
 		t.Errorf("%d commands", n)
 	}
+}
+
+// unlikeModule says what of a go command's arguments there is not: a directory, or the test to run in it.
+func unlikeModule(words []string) string {
+	var dir string
+	for i, word := range words {
+		switch {
+		case strings.HasPrefix(word, "./"):
+			dir = filepath.Join("../..", strings.TrimSuffix(word, "..."))
+			if _, err := os.Stat(dir); err != nil {
+				return err.Error()
+			}
+		case i > 0 && words[i-1] == "-run":
+			tests, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+			name := regexp.MustCompile(`(?m)^func Test\w*` + word)
+			if err != nil || !slices.ContainsFunc(tests, func(file string) bool {
+				text, err := os.ReadFile(file)
+				return err == nil && name.Match(text)
+			}) {
+				return "no test " + word
+			}
+		}
+	}
+	return ""
 }
 
 // unlikeApp says what of a command line there is not.
@@ -229,4 +251,26 @@ func unlikeApp(app *cli.App, words []string) string {
 func hasFlag(flags []cli.Flag, word string) bool {
 	name, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
 	return slices.ContainsFunc(flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+}
+
+// TestCommentExample lints the comments that the page about policy shows, whatever the day is: each takes
+// away what it names, and without them it is found.
+func TestCommentExample(t *testing.T) {
+	block := regexp.MustCompile("(?s)```nginx\n(.*?)```").FindAllStringSubmatch(read(t, "../../lint/config/README.md"), -1)
+	if len(block) != 1 {
+		t.Fatalf("%d examples", len(block))
+	}
+	example := regexp.MustCompile(`until=\S+`).ReplaceAllString(block[0][1], "until=9999-12-31")
+	lintExample := func(lines string) []string {
+		dir := t.TempDir()
+		place(t, dir, "nginx.conf", "events {}\nhttp {\n    server {\n        location ~ \\.php$ {\n"+lines+"        }\n    }\n}\n")
+		place(t, dir, "www.conf", "[www]\nuser = www-data\nlisten = /run/php/php8.3-fpm.sock\npm = static\npm.max_children = 4\n")
+		return lintJSON(t, "--select", "low-read-timeout,low-header-buffer,upstream-log,unused-suppression", dir).kinds()
+	}
+	if found := lintExample(example); len(found) > 0 {
+		t.Errorf("with the comments still: %v", found)
+	}
+	if found := lintExample(regexp.MustCompile(`#.*`).ReplaceAllString(example, "")); len(found) != 3 {
+		t.Errorf("without the comments: %v", found)
+	}
 }

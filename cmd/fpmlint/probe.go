@@ -37,6 +37,9 @@ func runProbe(c *cli.Context) error {
 	if format != "text" && format != "json" {
 		return fmt.Errorf("--format: unknown format %q%s", format, didYouMean(format, []string{"text", "json"}))
 	}
+	if err := checkColor(c); err != nil {
+		return err
+	}
 	if c.NArg() != 1 {
 		return errors.New("probe takes one URL")
 	}

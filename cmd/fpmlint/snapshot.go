@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -26,7 +27,7 @@ func snapshotCommand() *cli.Command {
 			"Values that may be credentials are masked, keys left out; fpmlint/manifest.json in it lists both.\n" +
 			"SOURCE_DATE_EPOCH, in seconds, replaces the time in it.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Required: true, Usage: "write the snapshot to `FILE`.tar.zst"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the snapshot to `FILE`.tar.zst"},
 			&cli.StringFlag{Name: "root", Value: "/", Usage: "take the snapshot of `DIR`"},
 			&cli.StringFlag{Name: "host", Usage: "the host's `NAME` (default: that of this machine, or of the root)"},
 		},
@@ -35,6 +36,13 @@ func snapshotCommand() *cli.Command {
 }
 
 func runSnapshot(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return fmt.Errorf("snapshot takes no argument; --root %s takes the snapshot of a root there", c.Args().First())
+	}
+	name := c.String("output")
+	if name == "" {
+		return errors.New("snapshot needs --output FILE.tar.zst")
+	}
 	dir := c.String("root")
 	root, err := source.Dir(dir)
 	if err != nil {
@@ -57,10 +65,9 @@ func runSnapshot(c *cli.Context) error {
 		}
 		m.Time = time.Unix(n, 0).UTC()
 	}
-	name := c.String("output")
 	f, err := os.CreateTemp(filepath.Dir(name), ".fpmlint-snapshot-*") // readable for its owner only
 	if err != nil {
-		return err
+		return fmt.Errorf("--output: %w", &fs.PathError{Op: "create", Path: name, Err: errors.Unwrap(err)})
 	}
 	err = errors.Join(snapshot.Write(f, s, rec, m), f.Sync(), f.Close())
 	if err == nil {

@@ -230,7 +230,7 @@ func (in Input) report() ([]result, error) {
 	}
 	var d document
 	if err := json.Unmarshal(data, &d); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("no report of fpmlint lint --format json: %w", err)
 	}
 	r := result{host: in.Name(), status: OK}
 	if d.Host != "" {

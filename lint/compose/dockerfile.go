@@ -3,13 +3,13 @@ package compose
 import (
 	"bytes"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 )
 
@@ -85,12 +85,12 @@ func chain(stages []instructions.Stage, target string) []instructions.Stage {
 }
 
 // settings matches commands that may change what FPM listens on, or add FPM to nginx's image.
-var settings = regexp.MustCompile(`php-fpm\.(?:d|conf)|www\.conf|docker\.conf|\blisten\b|(?:apk|apt|apt-get|dnf|yum|microdnf)\b.*\bphp|supervisor|s6-|\.sh\b`)
+var settings = lazy.Regexp(`php-fpm\.(?:d|conf)|www\.conf|docker\.conf|\blisten\b|(?:apk|apt|apt-get|dnf|yum|microdnf)\b.*\bphp|supervisor|s6-|\.sh\b`)
 
 func (i *Image) command(c instructions.Command, context, file string) {
 	switch c := c.(type) {
 	case *instructions.RunCommand:
-		if settings.MatchString(strings.Join(c.CmdLine, " ")) || len(c.Files) > 0 {
+		if settings().MatchString(strings.Join(c.CmdLine, " ")) || len(c.Files) > 0 {
 			i.Unknown = file
 		}
 	case *instructions.EntrypointCommand:

@@ -20,13 +20,13 @@ const (
 	maxServices = 500
 )
 
-// ErrTooLarge says that a file is larger than any that people write.
-var ErrTooLarge = fmt.Errorf("larger than %d KiB, or with aliases that make it so", maxSize>>10)
+// errTooLarge says that a file is larger than any that people write.
+var errTooLarge = fmt.Errorf("larger than %d KiB, or with aliases that make it so", maxSize>>10)
 
 // Read reads a compose file. The error says why nothing of it is known.
 func Read(f *source.File) (p *Project, err error) {
 	if len(f.Data) > maxSize || source.Tangled(f.Data) > 0 {
-		return nil, ErrTooLarge
+		return nil, errTooLarge
 	}
 	tree, err := parser.ParseBytes(f.Data, 0)
 	if err != nil {
@@ -41,7 +41,7 @@ func Read(f *source.File) (p *Project, err error) {
 		}
 	}
 	if r.values > maxValues || len(p.Ordered) > maxServices {
-		return nil, ErrTooLarge
+		return nil, errTooLarge
 	}
 	for _, s := range p.Services {
 		for i, m := range s.Mounts {

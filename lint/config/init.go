@@ -46,7 +46,11 @@ func Template(dir string, found []*stack.Stack) string {
 			line("    # Only one side was found: nginx-conf and fpm-conf name main files that are not recognised.")
 		}
 	}
-	b.WriteString(`#     # Instead of paths: root for a directory that is laid out like a root, or nginx-root and
+	return b.String() + otherKeys
+}
+
+// otherKeys are what else a policy may say.
+const otherKeys = `#     # Instead of paths: root for a directory that is laid out like a root, or nginx-root and
 #     # fpm-root for two images. FPM sides in containers are named by the hosts of fastcgi_pass:
 #     hosts:
 #       php: docker/php
@@ -70,9 +74,7 @@ func Template(dir string, found []*stack.Stack) string {
 # Files in which findings do not count.
 # ignore:
 #   - tests/**
-`)
-	return b.String()
-}
+`
 
 // comment keeps a file's name on its line.
 func comment(name string) string {

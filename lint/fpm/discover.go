@@ -2,10 +2,10 @@ package fpm
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 )
 
@@ -29,14 +29,31 @@ func (f Found) Load(root *source.Root) (*Master, error) {
 // place is a known layout. In the patterns, {V} is the version in the form that version reads.
 type place struct {
 	family, conf, pools, prefix, ini, iniDir string
-	version                                  *regexp.Regexp
+	version                                  form
 }
 
-var (
-	dotted  = regexp.MustCompile(`^\d+\.\d+$`)
-	twoPart = regexp.MustCompile(`^\d{2}$`)
-	single  = regexp.MustCompile(`^\d$`)
+// form is how a layout writes a version; 0 is not at all.
+type form int
+
+const (
+	dotted  form = iota + 1 // 8.2
+	twoPart                 // 82
+	single                  // 8
 )
+
+func (f form) matches(v string) bool {
+	digits := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+	switch f {
+	case dotted:
+		major, minor, ok := strings.Cut(v, ".")
+		return ok && digits(major) && digits(minor)
+	case twoPart:
+		return len(v) == 2 && digits(v)
+	case single:
+		return len(v) == 1 && digits(v)
+	}
+	return false
+}
 
 // places are the layouts of distributions and images, each checked against its packages' file
 // lists or build files.
@@ -47,14 +64,14 @@ var places = []place{
 	{"rhel", "/etc/opt/rh/rh-php{V}/php-fpm.conf", "/etc/opt/rh/rh-php{V}/php-fpm.d/*.conf", "/opt/rh/rh-php{V}/root/usr", "/etc/opt/rh/rh-php{V}/php.ini", "/etc/opt/rh/rh-php{V}/php.d", twoPart},
 	{"alpine", "/etc/php{V}/php-fpm.conf", "/etc/php{V}/php-fpm.d/*.conf", "/usr", "/etc/php{V}/php.ini", "/etc/php{V}/conf.d", twoPart},
 	{"alpine", "/etc/php{V}/php-fpm.conf", "/etc/php{V}/php-fpm.d/*.conf", "/usr", "/etc/php{V}/php.ini", "/etc/php{V}/conf.d", single},
-	{"rhel", "/etc/php-fpm.conf", "/etc/php-fpm.d/*.conf", "/usr", "/etc/php.ini", "/etc/php.d", nil},
-	{"other", "/etc/php/php-fpm.conf", "/etc/php/php-fpm.d/*.conf", "/usr", "/etc/php/php.ini", "/etc/php/conf.d", nil},
-	{"docker", "/usr/local/etc/php-fpm.conf", "/usr/local/etc/php-fpm.d/*.conf", "/usr/local", "/usr/local/etc/php/php.ini", "/usr/local/etc/php/conf.d", nil},
+	{"rhel", "/etc/php-fpm.conf", "/etc/php-fpm.d/*.conf", "/usr", "/etc/php.ini", "/etc/php.d", 0},
+	{"other", "/etc/php/php-fpm.conf", "/etc/php/php-fpm.d/*.conf", "/usr", "/etc/php/php.ini", "/etc/php/conf.d", 0},
+	{"docker", "/usr/local/etc/php-fpm.conf", "/usr/local/etc/php-fpm.d/*.conf", "/usr/local", "/usr/local/etc/php/php.ini", "/usr/local/etc/php/conf.d", 0},
 	{"homebrew", "/opt/homebrew/etc/php/{V}/php-fpm.conf", "/opt/homebrew/etc/php/{V}/php-fpm.d/*.conf", "/opt/homebrew", "/opt/homebrew/etc/php/{V}/php.ini", "/opt/homebrew/etc/php/{V}/conf.d", dotted},
 	{"homebrew", "/usr/local/etc/php/{V}/php-fpm.conf", "/usr/local/etc/php/{V}/php-fpm.d/*.conf", "/usr/local", "/usr/local/etc/php/{V}/php.ini", "/usr/local/etc/php/{V}/conf.d", dotted},
 	{"cpanel", "/opt/cpanel/ea-php{V}/root/etc/php-fpm.conf", "/opt/cpanel/ea-php{V}/root/etc/php-fpm.d/*.conf", "/opt/cpanel/ea-php{V}/root/usr", "/opt/cpanel/ea-php{V}/root/etc/php.ini", "/opt/cpanel/ea-php{V}/root/etc/php.d", twoPart},
 	{"plesk", "/opt/plesk/php/{V}/etc/php-fpm.conf", "/opt/plesk/php/{V}/etc/php-fpm.d/*.conf", "/opt/plesk/php/{V}", "/opt/plesk/php/{V}/etc/php.ini", "/opt/plesk/php/{V}/etc/php.d", dotted},
-	{"other", "/opt/bitnami/php/etc/php-fpm.conf", "/opt/bitnami/php/etc/php-fpm.d/*.conf", "/opt/bitnami/php", "/opt/bitnami/php/etc/php.ini", "/opt/bitnami/php/etc/conf.d", nil},
+	{"other", "/opt/bitnami/php/etc/php-fpm.conf", "/opt/bitnami/php/etc/php-fpm.d/*.conf", "/opt/bitnami/php", "/opt/bitnami/php/etc/php.ini", "/opt/bitnami/php/etc/conf.d", 0},
 }
 
 // Discover finds every FPM tree at the known places, in the order of their versions. A tree that
@@ -111,7 +128,7 @@ func (p place) versions(root *source.Root) []string {
 	var out []string
 	for _, e := range entries {
 		v, ok := strings.CutPrefix(e.Name(), prefix)
-		if ok && p.version.MatchString(v) && root.Exists(path.Join(dir, e.Name(), rest)) {
+		if ok && p.version.matches(v) && root.Exists(path.Join(dir, e.Name(), rest)) {
 			out = append(out, v)
 		}
 	}
@@ -135,11 +152,9 @@ func (p place) options(root *source.Root, v string) Options {
 // is nowhere known has only its directory's files.
 func OptionsFor(root *source.Root, conf string) Options {
 	for _, p := range places {
-		for _, v := range p.versions(root) {
-			with := func(s string) string { return strings.ReplaceAll(s, "{V}", v) }
-			if dir := path.Dir(with(p.pools)); conf == with(p.conf) || path.Dir(conf) == dir {
-				return p.options(root, v)
-			}
+		v, n := p.ends(conf)
+		if n == len(conf) && (p.version == 0 || root.Exists(path.Dir(strings.ReplaceAll(p.conf, "{V}", v)))) {
+			return p.options(root, v)
 		}
 	}
 	o, longest := Options{Family: "other", Prefix: "/usr", Version: versionIn(conf)}, 0
@@ -165,18 +180,18 @@ func (p place) ends(conf string) (v string, n int) {
 			continue
 		}
 		rest, ok := strings.CutSuffix(conf, after)
-		if i := strings.LastIndex(rest, before); ok && i >= 0 && p.version.MatchString(rest[i+len(before):]) {
+		if i := strings.LastIndex(rest, before); ok && i >= 0 && p.version.matches(rest[i+len(before):]) {
 			return rest[i+len(before):], len(conf) - i
 		}
 	}
 	return "", 0
 }
 
-var versionDir = regexp.MustCompile(`php-?([5-8])\.?([0-9])(?:/|$|[^0-9])`)
+var versionDir = lazy.Regexp(`php-?([5-8])\.?([0-9])(?:/|$|[^0-9])`)
 
 // versionIn reads a PHP version off a path such as docker/php8.2/pool.conf.
 func versionIn(p string) string {
-	if m := versionDir.FindStringSubmatch(p); m != nil {
+	if m := versionDir().FindStringSubmatch(p); m != nil {
 		return m[1] + "." + m[2]
 	}
 	return ""
@@ -215,7 +230,7 @@ var shells = []string{"/bin/sh", "/usr/bin/sh", "/bin/busybox"}
 var sbinDirs = []string{"/usr/sbin", "/usr/local/sbin", "/sbin", "/usr/bin"}
 
 // daemon matches the programs that a root with binaries has.
-var daemon = regexp.MustCompile(`^(php-fpm[0-9.]*|php[0-9.]+-fpm|nginx)$`)
+var daemon = lazy.Regexp(`^(php-fpm[0-9.]*|php[0-9.]+-fpm|nginx)$`)
 
 // hasBinaries says whether a root holds programs: then one that is not there is not installed.
 func hasBinaries(root *source.Root) bool {
@@ -225,7 +240,7 @@ func hasBinaries(root *source.Root) bool {
 	for _, d := range sbinDirs {
 		entries, _ := root.ReadDir(d) // not there: none
 		for _, e := range entries {
-			if daemon.MatchString(e.Name()) {
+			if daemon().MatchString(e.Name()) {
 				return true
 			}
 		}

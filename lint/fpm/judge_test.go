@@ -252,6 +252,6 @@ func FuzzScan(f *testing.F) {
 			}
 			return true
 		})
-		LoadFile(source.Memory("m", nil), file, Options{Version: "8.2", Prefix: "/usr"})
+		loadFile(source.Memory("m", nil), file, Options{Version: "8.2", Prefix: "/usr"})
 	})
 }

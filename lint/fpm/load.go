@@ -31,11 +31,11 @@ func Load(root *source.Root, conf string, o Options) (*Master, error) {
 	if err != nil {
 		return nil, err
 	}
-	return LoadFile(root, f, o), nil
+	return loadFile(root, f, o), nil
 }
 
-// LoadFile is Load for a main file that is at hand.
-func LoadFile(root *source.Root, f *source.File, o Options) *Master {
+// loadFile is Load for a main file that is at hand.
+func loadFile(root *source.Root, f *source.File, o Options) *Master {
 	l := newLoader(root, f, o)
 	l.file(f, 0)
 	l.master.check()

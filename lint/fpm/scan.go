@@ -158,55 +158,34 @@ func (s *lineScanner) value(e *Entry) *source.Problem {
 	last := s.pos // after the last byte that is not white space
 	quotes := 0
 	for s.pos < s.end && data[s.pos] != ';' {
-		switch c := data[s.pos]; c {
-		case '"':
-			n, ok := s.doubleQuoted(&b, e)
-			if !ok {
-				return s.syntax(s.pos, s.end, "PHP:  syntax error, unexpected end of file in Unknown on line 1")
-			}
-			s.pos, last = n, n
-			s.space()
-			quotes++
-			continue
-		case '\'':
-			n := bytes.IndexByte(data[s.pos+1:s.end], '\'')
-			if n >= 0 {
-				b.Write(data[s.pos+1 : s.pos+1+n])
-				s.pos += n + 2
-				last = s.pos
+		c := data[s.pos]
+		next, problem := s.part(&b, e)
+		switch {
+		case problem != nil:
+			return problem
+		case next > s.pos:
+			s.pos, last = next, next
+			if c != '$' {
 				quotes++
-				continue
 			}
-			b.WriteByte(c)
-		case '$':
-			if s.pos+1 < s.end && data[s.pos+1] == '{' {
-				n := bytes.IndexByte(data[s.pos:s.end], '}')
-				if n < 0 {
-					return s.syntax(s.pos, s.end, "PHP:  syntax error, unexpected end of file, expecting '}' in Unknown on line 1")
-				}
-				s.environment(e, string(data[s.pos:s.pos+n+1]), &b)
-				s.pos += n + 1
-				last = s.pos
-				continue
+			if c == '"' {
+				s.space()
 			}
-			b.WriteByte(c)
-		case '(', ')', '|', '&', '~', '!', '^', '=':
+			continue
+		case strings.IndexByte("()|&~!^=", c) >= 0:
 			if p := s.operator(c, strings.TrimSpace(b.String())); p != nil {
 				return p
 			}
 			e.Unknown = fmt.Sprintf("%q%s", strings.TrimSpace(string(data[from:s.end])), expression)
-			b.WriteByte(c)
-		default:
-			b.WriteByte(c)
 		}
-		if c := data[s.pos]; c != ' ' && c != '\t' && c != '\r' {
-			last = s.pos + 1
-		}
+		b.WriteByte(c)
 		s.pos++
+		if c != ' ' && c != '\t' && c != '\r' {
+			last = s.pos
+		}
 	}
 	e.ValueSpan = s.f.Span(from, max(from, last))
-	e.Value = b.String()
-	e.Value = strings.TrimRight(e.Value, " \t\r")
+	e.Value = strings.TrimRight(b.String(), " \t\r")
 	if quotes == 0 {
 		e.Value = constant(e.Value)
 	}
@@ -214,6 +193,33 @@ func (s *lineScanner) value(e *Entry) *source.Problem {
 		return s.unfinished(e)
 	}
 	return nil
+}
+
+// part reads a part in quotes, or a ${NAME}, and returns where it ends: where it would begin if there is
+// none.
+func (s *lineScanner) part(b *strings.Builder, e *Entry) (next int, problem *source.Problem) {
+	rest := s.f.Data[s.pos:s.end]
+	switch {
+	case rest[0] == '"':
+		next, ok := s.doubleQuoted(b, e)
+		if !ok {
+			return 0, s.syntax(s.pos, s.end, "PHP:  syntax error, unexpected end of file in Unknown on line 1")
+		}
+		return next, nil
+	case rest[0] == '\'':
+		if n := bytes.IndexByte(rest[1:], '\''); n >= 0 {
+			b.Write(rest[1 : 1+n])
+			return s.pos + n + 2, nil
+		}
+	case bytes.HasPrefix(rest, []byte("${")):
+		n := bytes.IndexByte(rest, '}')
+		if n < 0 {
+			return 0, s.syntax(s.pos, s.end, "PHP:  syntax error, unexpected end of file, expecting '}' in Unknown on line 1")
+		}
+		s.environment(e, string(rest[:n+1]), b)
+		return s.pos + n + 1, nil
+	}
+	return s.pos, nil
 }
 
 // constant is what PHP makes of a bare word (zend_ini_scanner.l, convert_to_string).

@@ -2,20 +2,20 @@ package fpm
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 )
 
 var (
 	// hole is a name in braces, which PHP's INI grammar takes for neither a value nor ${NAME};
 	// %{NAME} is FPM's own in access.format.
-	hole = regexp.MustCompile(`(?:^|[^$%{])(\{[A-Za-z_][A-Za-z0-9_.]*\})`)
+	hole = lazy.Regexp(`(?:^|[^$%{])(\{[A-Za-z_][A-Za-z0-9_.]*\})`)
 	// environment is a variable in capitals without braces, which FPM expands in env[...] only.
-	environment = regexp.MustCompile(`\$[A-Z][A-Z0-9_]+`)
+	environment = lazy.Regexp(`\$[A-Z][A-Z0-9_]+`)
 	// likely are lines that FPM's files are full of.
-	likely = regexp.MustCompile(`(?m)^[ \t]*(?:pm(?:\.[a-z_]+)?|listen(?:\.[a-z_]+)?|request_(?:terminate|slowlog)_timeout|catch_workers_output|php_(?:admin_)?(?:value|flag)\[[^\]\n]*\]|emergency_restart_[a-z]+)[ \t]*=`)
+	likely = lazy.Regexp(`(?m)^[ \t]*(?:pm(?:\.[a-z_]+)?|listen(?:\.[a-z_]+)?|request_(?:terminate|slowlog)_timeout|catch_workers_output|php_(?:admin_)?(?:value|flag)\[[^\]\n]*\]|emergency_restart_[a-z]+)[ \t]*=`)
 )
 
 // TemplateMark finds what shows that a file is a template that becomes FPM's. Comments are not
@@ -47,12 +47,12 @@ func markIn(line string) (start, end int, ok bool) {
 		return 0, 0, false
 	}
 	if strings.IndexByte(line, '{') >= 0 {
-		if m := hole.FindStringSubmatchIndex(line); m != nil {
+		if m := hole().FindStringSubmatchIndex(line); m != nil {
 			return m[2], m[3], true
 		}
 	}
 	if strings.IndexByte(line, '$') >= 0 && !strings.HasPrefix(key, "env[") {
-		if m := environment.FindStringIndex(line); m != nil {
+		if m := environment().FindStringIndex(line); m != nil {
 			return m[0], m[1], true
 		}
 	}
@@ -60,4 +60,4 @@ func markIn(line string) (start, end int, ok bool) {
 }
 
 // Likely says whether a file that fpmlint cannot read, such as a template, has lines as FPM's have.
-func Likely(data []byte) bool { return len(likely.FindAllIndex(data, 2)) == 2 }
+func Likely(data []byte) bool { return len(likely().FindAllIndex(data, 2)) == 2 }

@@ -189,9 +189,6 @@ func (p *Pool) Bool(key string) (value, ok bool) {
 	return parseBool(s.Text)
 }
 
-// Env are the pool's env[...] lines.
-func (p *Pool) Env() []*Entry { return p.array("env") }
-
 // IniEntries are the pool's php_value, php_flag, php_admin_value and php_admin_flag lines.
 func (p *Pool) IniEntries() []*Entry {
 	return p.array("php_value", "php_flag", "php_admin_value", "php_admin_flag")

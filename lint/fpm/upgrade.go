@@ -2,10 +2,10 @@ package fpm
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 )
 
@@ -83,7 +83,7 @@ func (m *Master) IniEdits(name, value string) []source.Edit {
 		return replace(e, value)
 	}
 	f, err := m.Root.Read(m.IniFile)
-	if m.IniFile == "" || err != nil || limitedINI.Match(f.Data) {
+	if m.IniFile == "" || err != nil || limitedINI().Match(f.Data) {
 		return nil
 	}
 	line := name + " = " + value
@@ -99,7 +99,7 @@ func (m *Master) IniEdits(name, value string) []source.Edit {
 }
 
 // limitedINI finds php.ini's sections for one host or path.
-var limitedINI = regexp.MustCompile(`(?im)^[ \t]*\[(HOST|PATH)[ \t]*=`)
+var limitedINI = lazy.Regexp(`(?im)^[ \t]*\[(HOST|PATH)[ \t]*=`)
 
 // Part is where the pool stands in its file: from its header, with the comments right above it, to
 // the next section and its comments. ok is false where the pool stands in several places, or

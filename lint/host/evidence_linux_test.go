@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,22 +27,34 @@ func TestListeningSockets(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tcp.Close() //nolint:errcheck // at the end
-	port := tcp.Addr().(*net.TCPAddr).Port
+	port, port6, want := tcp.Addr().(*net.TCPAddr).Port, 0, 2
+	if six, err := net.Listen("tcp6", "[::1]:0"); err == nil { // not all kernels have IPv6
+		defer six.Close() //nolint:errcheck // at the end
+		port6, want = six.Addr().(*net.TCPAddr).Port, 3
+	}
 	e := observe()
 	if !e.SocketsKnown {
 		t.Fatal("the sockets are not known")
 	}
-	found := 0
-	for _, s := range e.Sockets {
-		if s.Path == filepath.Join(dir, "s") || s.Address == fmt.Sprintf("127.0.0.1:%d", port) {
-			found++
-			if s.Backlog < 1 || s.Queued != 0 || s.Address != "" && s.UID != os.Getuid() {
-				t.Errorf("%+v", s)
-			}
-		}
+	isOurs := func(s Socket) bool {
+		return s.Path == filepath.Join(dir, "s") || s.Address == fmt.Sprintf("127.0.0.1:%d", port) || s.Address == fmt.Sprintf("[::1]:%d", port6)
 	}
-	if found != 2 {
-		t.Errorf("%d of 2 sockets are seen", found)
+	ours := slices.DeleteFunc(slices.Clone(e.Sockets), func(s Socket) bool { return !isOurs(s) })
+	if len(ours) != want {
+		t.Errorf("%d of %d sockets are seen: %+v", len(ours), want, ours)
+	}
+	for i, s := range ours {
+		if s.Backlog < 1 || s.Queued != 0 || s.Address != "" && s.UID != os.Getuid() {
+			t.Errorf("%+v", s)
+		}
+		ours[i].Backlog, ours[i].Queued = -1, -1
+	}
+	// Where the kernel cannot be asked, proc has the same sockets without their queues.
+	listed, okUnix := readUnix("/proc")
+	internet, okTCP := readTCP("/proc")
+	listed = sortSockets(slices.DeleteFunc(append(listed, internet...), func(s Socket) bool { return !isOurs(s) }))
+	if diff := cmp.Diff(ours, listed); diff != "" || !okUnix || !okTCP {
+		t.Errorf("asked and listed: %s", diff)
 	}
 	for a, want := range map[address.Address]bool{
 		{Path: filepath.Join(dir, "s")}:     true,

@@ -61,6 +61,9 @@ type Options struct{ RAM, Reserve, WorkerRSS int64 }
 // Read collects the facts of the host whose root it is.
 func Read(root *source.Root, o Options) *Facts {
 	f := &Facts{Live: root.Live(), root: root}
+	var services sync.WaitGroup
+	services.Go(func() { f.readServices(root) })
+	defer services.Wait()
 	if f.Live {
 		f.Evidence = observe()
 	} else {
@@ -73,7 +76,6 @@ func Read(root *source.Root, o Options) *Facts {
 	f.readUsers(root)
 	f.readKernel(root)
 	f.readNames(root)
-	f.readServices(root)
 	return f
 }
 

@@ -2,7 +2,6 @@ package host
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,8 +17,8 @@ func (f *Facts) readMemory(root *source.Root, o Options) {
 	}
 	for _, l := range lines(root, "/proc/meminfo") {
 		if rest, ok := strings.CutPrefix(l, "MemTotal:"); ok {
-			var kib int64
-			if _, err := fmt.Sscan(rest, &kib); err == nil && kib > 0 && kib <= maxBytes>>10 {
+			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			if err == nil && kib > 0 && kib <= maxBytes>>10 {
 				f.RAM = Fact[int64]{kib << 10, true, "/proc/meminfo"}
 			}
 			break
@@ -96,21 +95,19 @@ func given(n int64, flag string) Fact[int64] { return Fact[int64]{n, n > 0, flag
 // maxBytes is more memory than any machine has; sums of sizes below it do not overflow.
 const maxBytes = 1 << 50
 
-// size is a number, a unit and how people write that it is bytes.
-var size = regexp.MustCompile(`(?i)^([0-9]+(?:\.[0-9]+)?|\.[0-9]+) ?(?:([KMGT])(?:i?B)?|B)?$`)
-
 // ParseBytes reads a size as people give it: 512M, 2G, 1.5GiB, 2gb, or a number of bytes. Units
 // are powers of 1024. A size is at least one byte and at most a pebibyte.
 func ParseBytes(s string) (int64, error) {
 	text := strings.TrimSpace(s)
-	if m := size.FindStringSubmatch(text); m != nil {
-		n, err := strconv.ParseFloat(m[1], 64)
-		for range strings.Index(" KMGT", strings.ToUpper(m[2])) {
-			n *= 1024
-		}
-		if err == nil && n >= 1 && n <= maxBytes {
+	rest := strings.TrimLeft(text, "0123456789.")
+	number, unit := text[:len(text)-len(rest)], strings.TrimPrefix(rest, " ")
+	n, err := strconv.ParseFloat(number, 64)
+	for _, known := range []string{"", "K", "M", "G", "T"} {
+		named := strings.EqualFold(unit, known) || strings.EqualFold(unit, known+"B") || known != "" && strings.EqualFold(unit, known+"iB")
+		if named && err == nil && !strings.HasSuffix(number, ".") && n >= 1 && n <= maxBytes {
 			return int64(n), nil
 		}
+		n *= 1024
 	}
 	return 0, fmt.Errorf("%q is not a size: want a number with K, M, G or T, such as 512M", s)
 }

@@ -1,12 +1,15 @@
 package host
 
 import (
+	"bytes"
 	"cmp"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
 )
 
 // FPM names its processes so (fpm_env_init_main, fpm_env_setproctitle), and nginx its own
@@ -31,18 +34,11 @@ func readProcesses(proc string) []Process {
 	if err != nil {
 		return out
 	}
-	network := uint32(0)
-	if self, err := fs.Self(); err == nil {
-		network = netOf(self)
-	}
+	network := netOf(proc, "self")
 	confs := map[int]string{} // main file by the master's PID
 	parents := map[int]int{}  // master's PID by the worker's
 	for _, p := range all {
-		args, err := p.CmdLine()
-		if err != nil || len(args) == 0 {
-			continue
-		}
-		found, ok := titled(args[0])
+		found, ok := titled(titleOf(proc, p.PID))
 		if !ok {
 			continue
 		}
@@ -61,7 +57,7 @@ func readProcesses(proc string) []Process {
 		}
 		parents[p.PID] = stat.PPID
 		found.Unit = unitOf(p)
-		if theirs := netOf(p); theirs != 0 && network != 0 {
+		if theirs := netOf(proc, strconv.Itoa(p.PID)); theirs != 0 && network != 0 {
 			found.Net = "other"
 			if theirs == network {
 				found.Net = "same"
@@ -76,6 +72,23 @@ func readProcesses(proc string) []Process {
 	}
 	slices.SortFunc(out, func(a, b Process) int { return cmp.Compare(a.PID, b.PID) })
 	return out
+}
+
+// titleOf is the first word of a process's command line, where a daemon keeps its title; "" where that
+// may not be seen. A machine has hundreds of processes, so each is read with three calls to the kernel.
+func titleOf(proc string, pid int) string {
+	fd, err := unix.Open(path.Join(proc, strconv.Itoa(pid), "cmdline"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return ""
+	}
+	defer unix.Close(fd) //nolint:errcheck // only read
+	line := make([]byte, 4096)
+	n, err := unix.Read(fd, line)
+	if err != nil {
+		return ""
+	}
+	title, _, _ := bytes.Cut(line[:n], []byte{0})
+	return string(title)
 }
 
 // titled reads a process title.
@@ -124,10 +137,10 @@ func unitOf(p procfs.Proc) string {
 }
 
 // netOf is the number of a process's network namespace; 0 where that may not be seen.
-func netOf(p procfs.Proc) uint32 {
-	spaces, err := p.Namespaces()
-	if err != nil {
+func netOf(proc, process string) uint64 {
+	var s unix.Stat_t
+	if unix.Stat(path.Join(proc, process, "ns/net"), &s) != nil {
 		return 0
 	}
-	return spaces["net"].Inode
+	return s.Ino
 }

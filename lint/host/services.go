@@ -3,7 +3,6 @@ package host
 import (
 	"bytes"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -34,21 +33,25 @@ var unitDirs = []string{
 	"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
 }
 
-var (
-	unitName   = regexp.MustCompile(`^[^@]*(nginx|openresty|php|fpm)[^@]*\.service$`)
-	nginxStart = regexp.MustCompile(`(^|/)(nginx|openresty)( |$)`)
-	fpmStart   = regexp.MustCompile(`(^|/)php-?\d*(\.\d+)?-?fpm[\d.]*( |$)`)
-)
-
 func (f *Facts) readServices(root *source.Root) {
-	files := map[string]string{} // the unit's file by its name
+	files := map[string]string{}     // the unit's file by its name
+	dropIns := map[string][]string{} // directories of additions by the unit's name
+	seen := map[string]bool{}        // mostly /lib is a link to /usr/lib
 	for _, dir := range unitDirs {
+		real, err := root.Resolve(dir)
+		if err != nil || seen[real] {
+			continue
+		}
+		seen[real] = true
 		entries, err := root.ReadDir(dir)
 		if err != nil {
 			continue
 		}
 		for _, e := range entries {
-			if _, seen := files[e.Name()]; !seen && unitName.MatchString(e.Name()) {
+			if unit, ok := strings.CutSuffix(e.Name(), ".d"); ok {
+				dropIns[unit] = append(dropIns[unit], path.Join(dir, e.Name()))
+			}
+			if _, seen := files[e.Name()]; !seen && likelyUnit(e.Name()) {
 				files[e.Name()] = path.Join(dir, e.Name())
 			}
 		}
@@ -58,15 +61,10 @@ func (f *Facts) readServices(root *source.Root) {
 		if !s.read(root, file) { // masked: a link to /dev/null
 			continue
 		}
-		for _, dropIn := range dropIns(root, name) {
+		for _, dropIn := range additions(root, dropIns[name]) {
 			s.read(root, dropIn)
 		}
-		switch {
-		case nginxStart.MatchString(s.Start):
-			s.Program = "nginx"
-		case fpmStart.MatchString(s.Start):
-			s.Program = "php-fpm"
-		default:
+		if s.Program = started(s.Start); s.Program == "" {
 			continue
 		}
 		f.Services = append(f.Services, s)
@@ -74,18 +72,46 @@ func (f *Facts) readServices(root *source.Root) {
 	slices.SortFunc(f.Services, func(a, b Service) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// dropIns are a unit's additions, in the order in which they count: by name, those of the first
-// directory hide their namesakes.
-func dropIns(root *source.Root, name string) []string {
+// started is the program that a command line names: nginx, php-fpm or "". A wrapper may stand before it.
+func started(command string) string {
+	for i, word := range strings.Split(command, " ") {
+		base := word[strings.LastIndexByte(word, '/')+1:]
+		if i > 0 && base == word {
+			continue // an argument, not a program's path
+		}
+		if base == "nginx" || base == "openresty" {
+			return "nginx"
+		}
+		// php-fpm, php-fpm8.2, php8.2-fpm, php82-fpm
+		version, after, fpm := strings.Cut(base, "fpm")
+		version, php := strings.CutPrefix(version, "php")
+		if fpm && php && strings.Trim(strings.TrimSuffix(strings.TrimPrefix(version, "-"), "-")+after, "0123456789.") == "" {
+			return "php-fpm"
+		}
+	}
+	return ""
+}
+
+// likelyUnit says whether a unit may start nginx or PHP-FPM, by its name. Templates start nothing.
+func likelyUnit(name string) bool {
+	if !strings.HasSuffix(name, ".service") || strings.Contains(name, "@") {
+		return false
+	}
+	return slices.ContainsFunc([]string{"nginx", "openresty", "php", "fpm"}, func(part string) bool { return strings.Contains(name, part) })
+}
+
+// additions are the files in a unit's directories of them, in the order in which they count: by name,
+// those of the first directory hide their namesakes.
+func additions(root *source.Root, dirs []string) []string {
 	byName := map[string]string{}
-	for _, dir := range unitDirs {
-		entries, err := root.ReadDir(path.Join(dir, name+".d"))
+	for _, dir := range dirs {
+		entries, err := root.ReadDir(dir)
 		if err != nil {
 			continue
 		}
 		for _, e := range entries {
 			if _, seen := byName[e.Name()]; !seen && strings.HasSuffix(e.Name(), ".conf") {
-				byName[e.Name()] = path.Join(dir, name+".d", e.Name())
+				byName[e.Name()] = path.Join(dir, e.Name())
 			}
 		}
 	}

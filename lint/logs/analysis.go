@@ -220,9 +220,9 @@ func (a *Analysis) Report() *Report {
 	return r
 }
 
-// Fresh explains the requests that have waited since before a time, and gives the incidents that
+// takeFresh explains the requests that have waited since before a time, and gives the incidents that
 // are new since the last call, as they stand.
-func (a *Analysis) Fresh(before time.Time) []*Incident {
+func (a *Analysis) takeFresh(before time.Time) []*Incident {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	n := 0

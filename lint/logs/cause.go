@@ -215,8 +215,8 @@ var causes = []*Cause{
 // Causes lists the causes.
 func Causes() []*Cause { return causes }
 
-// CauseByID is the cause of that name, nil where there is none.
-func CauseByID(id string) *Cause {
+// causeByID is the cause of that name, nil where there is none.
+func causeByID(id string) *Cause {
 	for _, c := range causes {
 		if c.ID == id {
 			return c
@@ -225,9 +225,9 @@ func CauseByID(id string) *Cause {
 	return nil
 }
 
-// mustCause is CauseByID for names that the program itself gives.
+// mustCause is causeByID for names that the program itself gives.
 func mustCause(id string) *Cause {
-	c := CauseByID(id)
+	c := causeByID(id)
 	if c == nil {
 		panic(fmt.Sprintf("no cause %s", id))
 	}

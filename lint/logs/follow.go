@@ -81,7 +81,7 @@ func (a *Analysis) follow(ctx context.Context, logs []followed, begins func(*Inc
 			case <-ctx.Done():
 			case <-time.After(pollEvery):
 			}
-			for _, i := range a.Fresh(time.Now().Add(-settleFor)) {
+			for _, i := range a.takeFresh(time.Now().Add(-settleFor)) {
 				if err := begins(i); err != nil {
 					return err
 				}

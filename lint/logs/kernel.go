@@ -2,7 +2,8 @@ package logs
 
 import (
 	"bytes"
-	"regexp"
+
+	"fpmlint/lint/lazy"
 )
 
 // kernel takes a message of the kernel. Only those about PHP-FPM's workers count.
@@ -24,7 +25,7 @@ func (r *reader) systemd(line, text []byte, at int64) {
 		return
 	}
 	unit := r.unit
-	r.unit = systemdUnit + phpVersion.FindString(string(c.unit))
+	r.unit = systemdUnit + phpVersion().FindString(string(c.unit))
 	r.emit(&Event{Log: SystemdLog, At: at, Message: m}, line)
 	r.unit = unit
 }
@@ -32,7 +33,7 @@ func (r *reader) systemd(line, text []byte, at int64) {
 // systemdUnit begins the units of systemd's messages; PHP's version follows.
 const systemdUnit = "systemd "
 
-var phpVersion = regexp.MustCompile(`[5-9]\.[0-9]`)
+var phpVersion = lazy.Regexp(`[5-9]\.[0-9]`)
 
 // isService tells PHP-FPM's service by its unit's name or its description.
 func isService(unit []byte) bool {

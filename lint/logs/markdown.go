@@ -5,28 +5,6 @@ import (
 	"strings"
 )
 
-// Markdown is the documentation of all causes, made of the table that the code uses.
-func Markdown() string {
-	var b strings.Builder
-	b.WriteString(`# What logs show
-
-Each cause that ` + "`fpmlint diagnose`" + ` tells, with the messages that prove it. Parts in braces vary.
-Several causes look alike in nginx's log: PHP-FPM's log and the kernel's for the same time tell them apart.
-This page is made of the table in table.go.
-
-| cause | place | about | in short |
-|---|---|---|---|
-`)
-	for _, c := range causes {
-		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |\n", c.ID, c.ID, c.Place, c.Class, cell(c.sentence()))
-	}
-	for _, c := range causes {
-		b.WriteString("\n" + c.Page())
-	}
-	b.WriteString("\n## Messages that prove no failure\n\n" + messagesOf(nil))
-	return b.String()
-}
-
 // Page is the documentation of one cause.
 func (c *Cause) Page() string {
 	var b strings.Builder
@@ -34,7 +12,7 @@ func (c *Cause) Page() string {
 	if !c.Failed {
 		b.WriteString("The hand-off itself works.\n")
 	}
-	if list := messagesOf(c); list != "" {
+	if list := messagesOf(c.ID); list != "" {
 		b.WriteString("\n" + list)
 	}
 	if c.Tell != "" {
@@ -59,11 +37,11 @@ func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
-// messagesOf is a table of the messages that prove a cause; nil is none.
-func messagesOf(c *Cause) string {
+// messagesOf is a table of the messages that prove a cause; "" is none.
+func messagesOf(cause string) string {
 	var b strings.Builder
-	for _, m := range Messages() {
-		if m.cause != c || m.Text == "" {
+	for _, m := range allMessages() {
+		if m.Cause != cause || m.Text == "" {
 			continue
 		}
 		if b.Len() == 0 {

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -11,9 +12,31 @@ import (
 
 var update = flag.Bool("update", false, "rewrite README.md")
 
+// markdown is the documentation of all causes, made of the table that the code uses.
+func markdown() string {
+	var b strings.Builder
+	b.WriteString(`# What logs show
+
+Each cause that ` + "`fpmlint diagnose`" + ` tells, with the messages that prove it. Parts in braces vary.
+Several causes look alike in nginx's log: PHP-FPM's log and the kernel's for the same time tell them apart.
+This page is made of the table in table.go.
+
+| cause | place | about | in short |
+|---|---|---|---|
+`)
+	for _, c := range causes {
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |\n", c.ID, c.ID, c.Place, c.Class, cell(c.sentence()))
+	}
+	for _, c := range causes {
+		b.WriteString("\n" + c.Page())
+	}
+	b.WriteString("\n## Messages that prove no failure\n\n" + messagesOf(""))
+	return b.String()
+}
+
 // TestMarkdown holds README.md to the table. With -update it writes it.
 func TestMarkdown(t *testing.T) {
-	want := Markdown()
+	want := markdown()
 	if *update {
 		if err := os.WriteFile("README.md", []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -38,7 +61,7 @@ func TestCauses(t *testing.T) {
 		if c.Request == "" && c.Event == "" || c.Advice == "" || c.Place == "" || c.Class == "" {
 			t.Errorf("%s lacks a text", c.ID)
 		}
-		if c.Tell == "" && messagesOf(c) == "" {
+		if c.Tell == "" && messagesOf(c.ID) == "" {
 			t.Errorf("nothing tells %s", c.ID)
 		}
 	}
@@ -56,7 +79,7 @@ func TestCauses(t *testing.T) {
 func TestTable(t *testing.T) {
 	fill := strings.NewReplacer("{pid}", "17", "{n}", "17", "{signal}", "11", "{code}", "255", "{name}", "x.y", "{file}", "/a", "{value}", "v",
 		"{error}", "e", "{detail}", "d", "{address}", "a", "{script}", "/s", "{request}", "r", "{seconds}", "1.5", "{comm}", "php-fpm", "{unit}", "php8.2-fpm.service", "{client}", "10.0.0.1")
-	for _, m := range Messages() {
+	for _, m := range allMessages() {
 		if m.Log == SlowLog || m.Text == "" {
 			continue
 		}

@@ -129,7 +129,7 @@ type dictionary struct {
 // dictionaries are made when a log is read: most runs read none.
 var dictionaries = sync.OnceValue(func() map[Log]*dictionary {
 	out := map[Log]*dictionary{}
-	for _, m := range Messages() {
+	for _, m := range allMessages() {
 		if m.Cause != "" {
 			m.cause = mustCause(m.Cause)
 		}

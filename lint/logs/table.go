@@ -278,5 +278,5 @@ var table = []*Message{
 // slowRecord is a record of a slow log.
 var slowRecord = &Message{Log: SlowLog, Text: "[pool {name}] pid {pid}", Cause: "slow-script", role: roleTrace}
 
-// Messages lists the table.
-func Messages() []*Message { return append(slices.Clip(table), slowRecord) }
+// allMessages lists the table.
+func allMessages() []*Message { return append(slices.Clip(table), slowRecord) }

@@ -1,9 +1,9 @@
 package nginx
 
 import (
-	"regexp"
 	"strings"
 
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 )
 
@@ -97,7 +97,7 @@ var families = []string{
 	"auth_", "etag", "charset", "load_module", "default_type", "reset_", "real_ip_", "set_real_ip_from", "if_modified_since",
 }
 
-var directiveName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+var directiveName = lazy.Regexp(`^[a-z][a-z0-9_]*$`)
 
 // Plausible says whether a file that somebody calls nginx's may be a list of directives for inside
 // a block, such as fastcgi_params: it has no fault, and some of its directives are nginx's own.
@@ -109,7 +109,7 @@ func Plausible(data []byte) bool {
 	}
 	found := false
 	for _, s := range f.Statements {
-		if !directiveName.MatchString(s.Name) {
+		if !directiveName().MatchString(s.Name) {
 			return false
 		}
 		found = found || s.is(simple|block)

@@ -31,8 +31,6 @@ type Scope struct {
 	Statement *Statement
 	// Unread are includes in this block that could not be read.
 	Unread []*Statement
-	// Via are the includes that led here, outermost first.
-	Via    []*Statement
 	Config *Config
 
 	once  sync.Once

@@ -79,13 +79,13 @@ func (l *loader) spliceAll(inner *Scope, mains []*source.File) {
 	for _, f := range mains {
 		p := l.parsed[f]
 		s.emit(event{file: p})
-		s.splice(inner, p.Statements, []*File{p}, nil, false)
+		s.splice(inner, p.Statements, []*File{p}, false)
 	}
 	parallelRuns(len(s.later), func(from, to int) {
 		in := &splicer{loader: l}
 		for _, b := range s.later[from:to] {
 			in.events = nil
-			in.splice(b.scope, b.scope.Statement.Block, b.open, nil, false)
+			in.splice(b.scope, b.scope.Statement.Block, b.open, false)
 			b.events = in.events
 		}
 	})
@@ -136,7 +136,7 @@ func (l *loader) bounded(mains []*source.File) bool {
 
 // splice puts statements into a scope, and those of included files in the place of the include.
 // again says that they are in another place already.
-func (l *splicer) splice(scope *Scope, list []*Statement, open []*File, via []*Statement, again bool) {
+func (l *splicer) splice(scope *Scope, list []*Statement, open []*File, again bool) {
 	simple, blocks := l.width(list)
 	if l.count != nil {
 		l.count.spliced += len(list)
@@ -157,7 +157,7 @@ func (l *splicer) splice(scope *Scope, list []*Statement, open []*File, via []*S
 		case s.IsBlock():
 			child := &chunk(&l.scopes, 1, scopeChunk)[0]
 			scope.hold(child, s.Name)
-			child.Statement, child.Via = s, via
+			child.Statement = s
 			switch {
 			case s.Lua:
 			case l.defers && scope.Kind == "http":
@@ -165,10 +165,10 @@ func (l *splicer) splice(scope *Scope, list []*Statement, open []*File, via []*S
 				l.later = append(l.later, b)
 				l.emit(event{body: b})
 			default:
-				l.splice(child, s.Block, open, nil, again)
+				l.splice(child, s.Block, open, again)
 			}
 		case s.Name == "include" && len(s.Args) == 1:
-			l.include(scope, s, open, via)
+			l.include(scope, s, open)
 		default:
 			scope.add(s)
 		}
@@ -209,7 +209,7 @@ func grow[T any](list []T, n int, from *[]T) []T {
 // lacks it.
 const typesFile = "mime.types"
 
-func (l *splicer) include(scope *Scope, s *Statement, open []*File, via []*Statement) {
+func (l *splicer) include(scope *Scope, s *Statement, open []*File) {
 	found := l.includes[s.Args[0].Value]
 	if l.count != nil {
 		l.count.last = s.ArgSpan(0)
@@ -219,7 +219,6 @@ func (l *splicer) include(scope *Scope, s *Statement, open []*File, via []*State
 		scope.Unread = append(scope.Unread, s)
 		l.problem(s, found.kind, found.problem)
 	}
-	var through []*Statement
 	for i, p := range found.targets {
 		// An empty file counts too: many includes of many of them would never end.
 		if l.count != nil {
@@ -237,13 +236,10 @@ func (l *splicer) include(scope *Scope, s *Statement, open []*File, via []*State
 			again := l.count != nil && p.placed
 			l.emit(event{file: p})
 			in := open
-			if p.simple < len(p.Statements) { // blocks and includes remember the way to them
+			if p.simple < len(p.Statements) { // for blocks and includes, which may lead back to it
 				in = append(slices.Clip(open), p)
-				if through == nil {
-					through = append(slices.Clip(via), s)
-				}
 			}
-			l.splice(scope, p.Statements, in, through, again)
+			l.splice(scope, p.Statements, in, again)
 		}
 	}
 }

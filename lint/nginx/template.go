@@ -2,10 +2,10 @@ package nginx
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strings"
 
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 )
 
@@ -22,13 +22,13 @@ var constant = []string{
 
 var (
 	// hole is a name in braces where nginx opens a block, or in angle brackets as a whole word.
-	hole = regexp.MustCompile(`^\{[A-Za-z_][A-Za-z0-9_.]*\}|^[A-Za-z_]*=?<[A-Za-z_]+>$`)
+	hole = lazy.Regexp(`^\{[A-Za-z_][A-Za-z0-9_.]*\}|^[A-Za-z_]*=?<[A-Za-z_]+>$`)
 	// environment is a variable in capitals, as the environment's are and nginx's own never.
-	environment = regexp.MustCompile(`\$(?:\{([A-Z][A-Z0-9_]*)\}|([A-Z][A-Z0-9_]*))`)
+	environment = lazy.Regexp(`\$(?:\{([A-Z][A-Z0-9_]*)\}|([A-Z][A-Z0-9_]*))`)
 	// hashes enclose a name for sed; outside a directive it is a comment.
-	hashes = regexp.MustCompile(`^##[A-Z][A-Z0-9_]*##`)
+	hashes = lazy.Regexp(`^##[A-Z][A-Z0-9_]*##`)
 	// likely are lines that nginx's files are full of.
-	likely = regexp.MustCompile(`(?m)^[ \t]*(?:(?:server|http|events|upstream[ \t]+\S+|location[ \t][^{}\n]*)[ \t]*\{|(?:fastcgi_[a-z_]+|proxy_pass|proxy_set_header|listen|server_name|access_log|error_log|worker_processes|worker_connections)[ \t][^;\n]*;)`)
+	likely = lazy.Regexp(`(?m)^[ \t]*(?:(?:server|http|events|upstream[ \t]+\S+|location[ \t][^{}\n]*)[ \t]*\{|(?:fastcgi_[a-z_]+|proxy_pass|proxy_set_header|listen|server_name|access_log|error_log|worker_processes|worker_connections)[ \t][^;\n]*;)`)
 )
 
 // TemplateMark finds what shows that a file is a template that becomes nginx's. Comments and Lua
@@ -46,7 +46,7 @@ func TemplateMark(f *source.File) (mark source.Span, ok bool) {
 }
 
 // Likely says whether a file that fpmlint cannot read, such as a template, has lines as nginx's have.
-func Likely(data []byte) bool { return len(likely.FindAllIndex(data, 2)) == 2 }
+func Likely(data []byte) bool { return len(likely().FindAllIndex(data, 2)) == 2 }
 
 type templateScan struct {
 	text       string
@@ -65,7 +65,7 @@ func (t *templateScan) run() {
 		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
 			pos++
 		case c == '#' && !strings.HasPrefix(t.text[pos:], "#{"):
-			if m := hashes.FindString(t.text[pos:min(len(t.text), pos+maxHole)]); m != "" && t.directive != "" {
+			if m := hashes().FindString(t.text[pos:min(len(t.text), pos+maxHole)]); m != "" && t.directive != "" {
 				t.found(pos, pos+len(m))
 				return
 			}
@@ -111,7 +111,7 @@ func (t *templateScan) brace(pos int) int {
 	if i := strings.IndexAny(near[1:], "{}; \t\r\n"); i < 0 || near[1+i] != '}' {
 		near = "" // most braces open blocks: spare them the regular expression
 	}
-	if m := hole.FindString(near); m != "" && !t.quantifier(pos) {
+	if m := hole().FindString(near); m != "" && !t.quantifier(pos) {
 		t.found(pos, pos+len(m))
 	} else {
 		t.marked(pos, pos+1)
@@ -181,7 +181,7 @@ func (t *templateScan) word(start, end int, quoted bool) {
 	if quoted && slices.Contains(literal, t.directive) {
 		return
 	}
-	if !quoted && t.directive != word && strings.IndexByte(word, '<') >= 0 && hole.MatchString(word) {
+	if !quoted && t.directive != word && strings.IndexByte(word, '<') >= 0 && hole().MatchString(word) {
 		t.found(start, end)
 		return
 	}
@@ -191,7 +191,7 @@ func (t *templateScan) word(start, end int, quoted bool) {
 	if !strings.Contains(word, "$") {
 		return
 	}
-	for _, m := range environment.FindAllStringSubmatchIndex(word, -1) {
+	for _, m := range environment().FindAllStringSubmatchIndex(word, -1) {
 		name := m[2:4]
 		if m[2] < 0 {
 			name = m[4:6]
@@ -205,13 +205,13 @@ func (t *templateScan) word(start, end int, quoted bool) {
 }
 
 // definition matches what makes a variable: set, map, geo and their likes, and named groups.
-var definition = regexp.MustCompile(`(?i)(?:\b(?:set|set_by_lua\w*|auth_request_set|perl_set|js_set|js_var)[ \t]+\$|\b(?:map|geo|split_clients)[ \t][^;{}\n]*\$|\(\?P?[<'])([a-z_][a-z0-9_]*)`)
+var definition = lazy.Regexp(`(?i)(?:\b(?:set|set_by_lua\w*|auth_request_set|perl_set|js_set|js_var)[ \t]+\$|\b(?:map|geo|split_clients)[ \t][^;{}\n]*\$|\(\?P?[<'])([a-z_][a-z0-9_]*)`)
 
 // defines says whether the file itself makes a variable of that name.
 func (t *templateScan) defines(name string) bool {
 	if t.defined == nil {
 		t.defined = map[string]bool{}
-		for _, m := range definition.FindAllStringSubmatch(t.text, -1) {
+		for _, m := range definition().FindAllStringSubmatch(t.text, -1) {
 			t.defined[strings.ToLower(m[1])] = true
 		}
 	}

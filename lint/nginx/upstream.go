@@ -18,16 +18,17 @@ type Upstream struct {
 }
 
 // UpstreamServer is one server of a group with nginx's defaults filled in
-// (ngx_http_upstream_server): weight 1, max_fails 1, fail_timeout 10s, max_conns 0.
+// (ngx_http_upstream_server): max_fails 1, fail_timeout 10s. Weights and bounds on connections say
+// nothing about whether a hand-off works.
 type UpstreamServer struct {
 	// Text is the address as written.
 	Text      string
 	Span      source.Span
 	Statement *Statement
 
-	Weight, MaxFails, MaxConns int
-	FailTimeout                time.Duration
-	Down, Backup, Resolve      bool
+	MaxFails              int
+	FailTimeout           time.Duration
+	Down, Backup, Resolve bool
 }
 
 // upstreams collects the groups of the http block. Where a name is defined twice, which nginx
@@ -72,17 +73,13 @@ func readUpstream(name string, s *Scope) *Upstream {
 func readServer(d *Statement) *UpstreamServer {
 	s := &UpstreamServer{
 		Text: d.Arg(0), Span: d.ArgSpan(0), Statement: d,
-		Weight: 1, MaxFails: 1, FailTimeout: 10 * time.Second,
+		MaxFails: 1, FailTimeout: 10 * time.Second,
 	}
 	for _, a := range d.Args[1:] {
 		key, value, _ := strings.Cut(a.Value, "=")
 		switch key {
-		case "weight":
-			s.Weight = number(value)
 		case "max_fails":
 			s.MaxFails = number(value)
-		case "max_conns":
-			s.MaxConns = number(value)
 		case "fail_timeout":
 			if t, err := ParseTime(value); err == nil {
 				s.FailTimeout = t

@@ -6,8 +6,9 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
+
+	"fpmlint/lint/lazy"
 )
 
 // Maker is who made an answer.
@@ -25,7 +26,7 @@ const (
 )
 
 // nginxPage is the end of the pages that nginx makes itself (ngx_http_special_response.c).
-var nginxPage = regexp.MustCompile(`<hr><center>(nginx|openresty|tengine|angie)[^<]*</center>`)
+var nginxPage = lazy.Regexp(`<hr><center>(nginx|openresty|tengine|angie)[^<]*</center>`)
 
 // classify says who made an answer: by what only its maker writes, the body before the headers, as
 // an edge adds its headers to all that passes.
@@ -39,7 +40,7 @@ func classify(status int, header http.Header, body []byte) (Maker, string) {
 		return Cloudflare, fmt.Sprintf("status %d: %s", status, cloudflareStatus[status])
 	case edge && (status == 502 || status == 504) && bytes.Contains(body, []byte("cf-error-details")):
 		return EdgeForOrigin, "Cloudflare's branded page: the origin answered with this status"
-	case nginxPage.Match(body):
+	case nginxPage().Match(body):
 		return Nginx, "the page is nginx's own"
 	case edge && (bytes.Contains(body, []byte("<center>cloudflare</center>")) || bytes.HasPrefix(body, []byte("error code: "))):
 		return Cloudflare, "the page is Cloudflare's own, without its brand"

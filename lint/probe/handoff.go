@@ -17,11 +17,10 @@ import (
 // Handoff is an address to which nginx passes requests.
 type Handoff struct {
 	Address address.Address
-	// Label names the first place that passes there, File and Line are its own.
-	Label string
-	File  string
-	Line  int
-	Pool  string
+	// File and Line are those of the first place that passes there.
+	File string
+	Line int
+	Pool string
 	// Ping is the pool's ping.path, "" where it has none; Pong is what it answers.
 	Ping, Pong string
 }
@@ -54,7 +53,7 @@ func Handoffs(stacks []*stack.Stack) []Handoff {
 				}
 				seen[b.Address] = true
 				at := h.Pass.Span()
-				one := Handoff{Address: b.Address, Label: h.Scope.Label(), File: at.File.Display, Line: at.Position().Line}
+				one := Handoff{Address: b.Address, File: at.File.Display, Line: at.Position().Line}
 				if len(b.Pools) == 1 {
 					p := b.Pools[0].Pool
 					one.Pool, one.Ping, one.Pong = p.Name, p.Get("ping.path").Text, p.Get("ping.response").Text

@@ -43,8 +43,8 @@ type Answer struct {
 	Certificate string
 }
 
-// Failed says whether the leg is broken: no answer, or a server's error.
-func (a *Answer) Failed() bool { return a != nil && (a.Err != nil || a.Status >= 500) }
+// failed says whether the leg is broken: no answer, or a server's error.
+func (a *Answer) failed() bool { return a != nil && (a.Err != nil || a.Status >= 500) }
 
 // Result is what all legs say.
 type Result struct {

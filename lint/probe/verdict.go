@@ -23,14 +23,14 @@ func (r *Result) judge() {
 		nearest = r.Origin
 	}
 	switch {
-	case !r.Visitor.Failed() && broken == nil:
+	case !r.Visitor.failed() && broken == nil:
 		r.say(None, "visitors get an answer", "")
-		if r.Origin.Failed() {
+		if r.Origin.failed() {
 			r.say(ToSite, "visitors get an answer, but the origin itself fails: "+failure(r.Origin), "the edge answers from its cache, or from another origin; look into nginx's error log with fpmlint diagnose")
 		}
-	case !r.Visitor.Failed():
+	case !r.Visitor.failed():
 		r.say(ToFPM, fmt.Sprintf("visitors get an answer at this URL, but the hand-off to %s is broken: %v", broken.Address, broken.Err), handoffAdvice)
-	case r.Origin != nil && !r.Origin.Failed():
+	case r.Origin != nil && !r.Origin.failed():
 		r.say(ToSite, "the origin answers, visitors get an error: "+failure(r.Visitor), "look at what the edge needs: the origin's firewall must admit it, its certificate must suit it, and the answer must come within its time limit")
 	case broken != nil:
 		r.say(ToFPM, fmt.Sprintf("the hand-off to %s is broken: %v", broken.Address, broken.Err), handoffAdvice)

@@ -30,11 +30,11 @@ type AuditFormat struct {
 
 // AuditFormats are all ways to print an audit, the default first.
 var AuditFormats = []AuditFormat{
-	{"text", AuditText},
+	{"text", writeAuditText},
 	{"json", func(w io.Writer, r *audit.Report, _ Options) error { return encode(w, r) }},
-	{"sarif", AuditSARIF},
-	{"csv", AuditCSV},
-	{"html", AuditHTML},
+	{"sarif", writeAuditSARIF},
+	{"csv", writeAuditCSV},
+	{"html", writeAuditHTML},
 }
 
 // Bounds of the text, which is to fit a terminal: the other formats have all.
@@ -44,8 +44,8 @@ const (
 	textNames    = 6
 )
 
-// AuditText prints the worst hosts and the findings that most hosts have.
-func AuditText(w io.Writer, r *audit.Report, o Options) error {
+// writeAuditText prints the worst hosts and the findings that most hosts have.
+func writeAuditText(w io.Writer, r *audit.Report, o Options) error {
 	t := &auditText{width: cmp.Or(o.Width, 100)}
 	t.hosts(r)
 	t.findings("findings", r.Findings)
@@ -149,9 +149,9 @@ func valueText(v string) string {
 	return v
 }
 
-// AuditCSV prints one line for each finding on each host. Cells that a spreadsheet would take for
+// writeAuditCSV prints one line for each finding on each host. Cells that a spreadsheet would take for
 // a formula begin with an apostrophe.
-func AuditCSV(w io.Writer, r *audit.Report, _ Options) error {
+func writeAuditCSV(w io.Writer, r *audit.Report, _ Options) error {
 	c := csv.NewWriter(w)
 	err := c.Write([]string{"host", "group", "status", "severity", "rule", "file", "line", "message", "help"})
 	groups := map[string]string{}
@@ -181,8 +181,8 @@ func cells(values ...string) []string {
 	return values
 }
 
-// AuditSARIF prints SARIF 2.1.0 with one run for each host.
-func AuditSARIF(w io.Writer, r *audit.Report, o Options) error {
+// writeAuditSARIF prints SARIF 2.1.0 with one run for each host.
+func writeAuditSARIF(w io.Writer, r *audit.Report, o Options) error {
 	report, err := sarif.New(sarif.Version210)
 	if err != nil {
 		return err

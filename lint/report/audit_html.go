@@ -25,10 +25,10 @@ var auditScript string
 
 var auditPage = sync.OnceValue(func() *template.Template { return template.Must(template.New("audit").Parse(auditPageText)) })
 
-// AuditHTML prints one page that needs nothing else and runs nothing but its own script: the
+// writeAuditHTML prints one page that needs nothing else and runs nothing but its own script: the
 // policy names the script and the style by their hashes. What hosts say is data to the script,
 // which puts it on the page as text.
-func AuditHTML(w io.Writer, r *audit.Report, o Options) error {
+func writeAuditHTML(w io.Writer, r *audit.Report, o Options) error {
 	raw, err := json.Marshal(r)
 	if err != nil {
 		return err

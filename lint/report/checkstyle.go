@@ -26,8 +26,8 @@ type checkstyleError struct {
 	Source   string        `xml:"source,attr"`
 }
 
-// Checkstyle prints Checkstyle's XML, which many CI plugins read.
-func Checkstyle(w io.Writer, r *lint.Result, _ Options) error {
+// writeCheckstyle prints Checkstyle's XML, which many CI plugins read.
+func writeCheckstyle(w io.Writer, r *lint.Result, _ Options) error {
 	report := checkstyleReport{Version: "4.3"}
 	for i := range r.Findings { // sorted by file
 		f := &r.Findings[i]

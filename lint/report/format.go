@@ -38,11 +38,11 @@ type Format struct {
 
 // Formats are all ways to print what a run found, the default first.
 var Formats = []Format{
-	{"text", Text},
-	{"json", func(w io.Writer, r *lint.Result, o Options) error { return JSON(w, r, o.Tool) }},
-	{"sarif", SARIF},
-	{"github", GitHub},
-	{"gitlab", GitLab},
-	{"junit", JUnit},
-	{"checkstyle", Checkstyle},
+	{"text", writeText},
+	{"json", func(w io.Writer, r *lint.Result, o Options) error { return writeJSON(w, r, o.Tool) }},
+	{"sarif", writeSARIF},
+	{"github", writeGitHub},
+	{"gitlab", writeGitLab},
+	{"junit", writeJUnit},
+	{"checkstyle", writeCheckstyle},
 }

@@ -373,7 +373,7 @@ func TestWidth(t *testing.T) {
 	r := example(t)
 	for _, width := range []int{40, 60, 100} {
 		var b bytes.Buffer
-		if err := report.Text(&b, r, report.Options{Width: width, Fix: "fpmlint fix x"}); err != nil {
+		if err := report.Formats[0].Write(&b, r, report.Options{Width: width, Fix: "fpmlint fix x"}); err != nil {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(b.String()) {
@@ -406,7 +406,7 @@ func TestNext(t *testing.T) {
 		"PHP-FPM\n": {},
 	} {
 		var b bytes.Buffer
-		if err := report.Text(&b, &lint.Result{Findings: list}, report.Options{Fix: "fpmlint fix x"}); err != nil {
+		if err := report.Formats[0].Write(&b, &lint.Result{Findings: list}, report.Options{Fix: "fpmlint fix x"}); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.HasSuffix(b.String(), want) {

@@ -105,7 +105,7 @@ func text(t *testing.T, at source.Span) string {
 	t.Helper()
 	r := &lint.Result{Findings: []lint.Finding{{Rule: "test", Severity: lint.Error, Message: "m", Span: at}}}
 	var b strings.Builder
-	if err := report.Text(&b, r, report.Options{Quiet: true}); err != nil {
+	if err := report.Formats[0].Write(&b, r, report.Options{Quiet: true}); err != nil {
 		t.Fatal(err)
 	}
 	_, finding, _ := strings.Cut(b.String(), "\n\n") // after the file's own line

@@ -19,9 +19,9 @@ const (
 
 var githubKinds = map[lint.Severity]string{lint.Error: "error", lint.Warning: "warning", lint.Info: "notice"}
 
-// GitHub prints workflow commands, which GitHub Actions turns into annotations of a pull request's
+// writeGitHub prints workflow commands, which GitHub Actions turns into annotations of a pull request's
 // lines. The gravest findings come first; those beyond GitHub's limit are lines of the log.
-func GitHub(w io.Writer, r *lint.Result, o Options) error {
+func writeGitHub(w io.Writer, r *lint.Result, o Options) error {
 	b := bufio.NewWriter(w)
 	findings := slices.Clone(r.Findings)
 	slices.SortStableFunc(findings, func(x, y lint.Finding) int { return int(y.Severity) - int(x.Severity) })

@@ -27,8 +27,8 @@ type gitlabLines struct {
 	End   int `json:"end"`
 }
 
-// GitLab prints a Code Quality report for a merge request's widget.
-func GitLab(w io.Writer, r *lint.Result, o Options) error {
+// writeGitLab prints a Code Quality report for a merge request's widget.
+func writeGitLab(w io.Writer, r *lint.Result, o Options) error {
 	issues := make([]gitlabIssue, 0, len(r.Findings))
 	for i := range r.Findings {
 		f := &r.Findings[i]

@@ -114,8 +114,8 @@ type summary struct {
 	Baseline   int `json:"baseline"`
 }
 
-// JSON prints one document for other programs. Lists are never null.
-func JSON(w io.Writer, r *lint.Result, tool Tool) error {
+// writeJSON prints one document for other programs. Lists are never null.
+func writeJSON(w io.Writer, r *lint.Result, tool Tool) error {
 	d := document{
 		Version: 1, Tool: tool,
 		Stacks: []stackJS{}, Findings: make([]finding, 0, len(r.Findings)), Skipped: []skip{},

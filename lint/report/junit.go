@@ -43,10 +43,10 @@ type junitSkipped struct {
 	Message string `xml:"message,attr"`
 }
 
-// JUnit prints a test report: a suite for each stack, in it a failed test for each error and
+// writeJUnit prints a test report: a suite for each stack, in it a failed test for each error and
 // warning, and a test for each rule that found nothing: passed, or skipped where the rule could
 // not judge. Advice fails no test; it is the output of one.
-func JUnit(w io.Writer, r *lint.Result, o Options) error {
+func writeJUnit(w io.Writer, r *lint.Result, o Options) error {
 	type key struct{ stack, rule string }
 	found := map[key][]junitCase{}
 	for i := range r.Findings {

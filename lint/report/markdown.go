@@ -4,11 +4,12 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/fatih/color"
 	md "github.com/russross/blackfriday/v2"
+
+	"fpmlint/lint/lazy"
 )
 
 // maxProse is the widest that Markdown is set, in columns: longer lines are hard to read.
@@ -99,4 +100,4 @@ func each(words string, paint func(string) string) string {
 }
 
 // painted are the sequences by which this package colours text.
-var painted = regexp.MustCompile("\x1b\\[[0-9;]*m")
+var painted = lazy.Regexp("\x1b\\[[0-9;]*m")

@@ -18,9 +18,9 @@ const maxSarifRelated = 100
 
 var sarifLevels = map[lint.Severity]string{lint.Error: "error", lint.Warning: "warning", lint.Info: "note"}
 
-// SARIF prints SARIF 2.1.0 (docs.oasis-open.org/sarif/sarif/v2.1.0). go-sarif's version 2 writes it:
+// writeSARIF prints SARIF 2.1.0 (docs.oasis-open.org/sarif/sarif/v2.1.0). go-sarif's version 2 writes it:
 // its version 3 brings an HTTP client into the program, and serves the tests alone.
-func SARIF(w io.Writer, r *lint.Result, o Options) error {
+func writeSARIF(w io.Writer, r *lint.Result, o Options) error {
 	report, err := sarif.New(sarif.Version210)
 	if err != nil {
 		return err

@@ -23,8 +23,8 @@ const (
 	minLine = 30
 )
 
-// Text prints findings with the lines they are about, then a summary.
-func Text(w io.Writer, r *lint.Result, o Options) error {
+// writeText prints findings with the lines they are about, then a summary.
+func writeText(w io.Writer, r *lint.Result, o Options) error {
 	t := &text{w: bufio.NewWriter(w), width: o.Width, explained: map[string]bool{}}
 	t.bold, t.dim = t.style(o, color.Bold), t.style(o, color.FgBlue)
 	t.severity = map[lint.Severity]func(string) string{

@@ -38,7 +38,7 @@ func wrap(text string, width, used, indent int) []string {
 // columns is the room that a text takes on a terminal.
 func columns(s string) int {
 	if strings.IndexByte(s, 0x1b) >= 0 {
-		s = painted.ReplaceAllString(s, "")
+		s = painted().ReplaceAllString(s, "")
 	}
 	return runewidth.StringWidth(s)
 }

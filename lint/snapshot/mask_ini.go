@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+
+	"fpmlint/lint/lazy"
 )
 
 // plainEnv are environment variables whose values are no secrets.
@@ -12,15 +14,15 @@ var plainEnv = []string{"path", "hostname", "tmp", "temp", "tmpdir", "home", "la
 var (
 	// entry is a setting: its name, its index and what comes before the value. Names hold almost
 	// any sign in PHP's grammar.
-	entry = pattern(`^([ \t]*(?:\[[^\]=]*\][ \t]*)?)([^=;\["]*?)[ \t]*(\[[^\]]*\]?[^=]*)?=[ \t]*`)
+	entry = lazy.Regexp(`^([ \t]*(?:\[[^\]=]*\][ \t]*)?)([^=;\["]*?)[ \t]*(\[[^\]]*\]?[^=]*)?=[ \t]*`)
 	// header is a section.
-	header = pattern(`^[ \t]*\[[^\]=]*\][ \t]*(?:[;#].*)?$`)
+	header = lazy.Regexp(`^[ \t]*\[[^\]=]*\][ \t]*(?:[;#].*)?$`)
 	// environmental is a name as environment variables have it; PHP's settings are in lower case.
-	environmental = pattern(`^(?:export[ \t]+)?[A-Z][A-Z0-9_]*$`)
+	environmental = lazy.Regexp(`^(?:export[ \t]+)?[A-Z][A-Z0-9_]*$`)
 	// commentedEntry is a setting that is commented out: its name stays, a fix goes there.
-	commentedEntry = pattern(`^[ \t]*[;#][ \t]*[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*(?:\[[A-Za-z0-9_.]*\])?[ \t]*=`)
+	commentedEntry = lazy.Regexp(`^[ \t]*[;#][ \t]*[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*(?:\[[A-Za-z0-9_.]*\])?[ \t]*=`)
 	// plainIni are settings of PHP that only sound like secrets.
-	plainIni = pattern(`^(session\.(?:use_|cookie_|cache_|auto_|gc_|name|save_handler|sid_|hash_|entropy_|upload)|auto_|pm\.|listen\.|access\.|opcache\.|security\.|mysqli\.allow|url_rewriter|openssl\.ca|curl\.ca|mysqlnd\.|highlight\.)`)
+	plainIni = lazy.Regexp(`^(session\.(?:use_|cookie_|cache_|auto_|gc_|name|save_handler|sid_|hash_|entropy_|upload)|auto_|pm\.|listen\.|access\.|opcache\.|security\.|mysqli\.allow|url_rewriter|openssl\.ca|curl\.ca|mysqlnd\.|highlight\.)`)
 )
 
 // ini masks a file of PHP's: environment variables that are not known to be plain, settings whose
@@ -155,7 +157,7 @@ func iniValue(value []byte) (end, comment int) {
 }
 
 // sessionDir is a directory of sessions: levels and a mode may stand before it.
-var sessionDir = pattern(`^["']?(?:\d+;){0,2}/`)
+var sessionDir = lazy.Regexp(`^["']?(?:\d+;){0,2}/`)
 
 func iniSecret(key string, value []byte) bool {
 	switch {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/nginx"
 )
 
@@ -24,18 +25,18 @@ var plainHeaders = []string{
 
 var (
 	// secretDirective is a directive, of any module, whose arguments are secrets.
-	secretDirective = pattern(`(?i)secret|token|passw|credential|salt|api_?key|(?:_key|_iv|_md5)$|_set_body$|_by_lua$|^perl|^redis2_`)
+	secretDirective = lazy.Regexp(`(?i)secret|token|passw|credential|salt|api_?key|(?:_key|_iv|_md5)$|_set_body$|_by_lua$|^perl|^redis2_`)
 	// plainDirective are those that only sound so.
-	plainDirective = pattern(`_tokens$|certificate_key$|cache_key$|_password_file$|ticket_key$|^auth_jwt_key_`)
+	plainDirective = lazy.Regexp(`_tokens$|certificate_key$|cache_key$|_password_file$|ticket_key$|^auth_jwt_key_`)
 	// secretVariable is a variable with which a request shows a secret.
-	secretVariable = pattern(`(?i)\$\{?(?:arg_|cookie_|http_x_|http_authorization|http_proxy_authorization)`)
-	plainVariable  = pattern(`(?i)\$\{?http_x_(?:forwarded|requested_with|real_ip|scheme|wap|moz|purpose|http)`)
+	secretVariable = lazy.Regexp(`(?i)\$\{?(?:arg_|cookie_|http_x_|http_authorization|http_proxy_authorization)`)
+	plainVariable  = lazy.Regexp(`(?i)\$\{?http_x_(?:forwarded|requested_with|real_ip|scheme|wap|moz|purpose|http)`)
 	// urlName is a variable for an address, whose value shows by its form whether it is a secret.
-	urlName = pattern(`(?i)ur[il]$`)
+	urlName = lazy.Regexp(`(?i)ur[il]$`)
 	// identifier is a directive's name.
-	identifier = pattern(`^[A-Za-z_]\w*$`)
+	identifier = lazy.Regexp(`^[A-Za-z_]\w*$`)
 	// commentedOut is a directive in a comment, of which its name is kept: a fix goes there.
-	commentedOut = pattern(`^([ \t]*(?:fastcgi|client|proxy|worker|keepalive)_[a-z_]+)[ \t][^;]*;`)
+	commentedOut = lazy.Regexp(`^([ \t]*(?:fastcgi|client|proxy|worker|keepalive)_[a-z_]+)[ \t][^;]*;`)
 )
 
 // nginx masks a file of nginx's: its statements one by one, what stands between them, and what
@@ -126,23 +127,25 @@ func sensitive(value string) bool {
 }
 
 func (m *masker) statement(s *nginx.Statement, within block) {
-	name := strings.ToLower(s.Name)
 	switch within {
 	case secretBlock:
 		m.arguments(s, 0)
-		return
 	case keysBlock:
-		if !slices.Contains([]string{"default", "hostnames", "volatile", "include"}, name) {
+		if !slices.Contains([]string{"default", "hostnames", "volatile", "include"}, strings.ToLower(s.Name)) {
 			m.token(s.Name, s.Start, s.NameEnd)
 		}
-		return
 	case dataBlock:
 		m.text(int(s.Start), int(s.NameEnd))
 		for _, a := range s.Args {
 			m.text(int(a.Start), int(a.End()))
 		}
-		return
+	default:
+		m.directive(s)
 	}
+}
+
+func (m *masker) directive(s *nginx.Statement) {
+	name := strings.ToLower(s.Name)
 	switch {
 	case !identifier().MatchString(s.Name): // a file of another kind, included
 		m.blur(int(s.Start), int(s.NameEnd))

@@ -4,16 +4,17 @@ import (
 	"slices"
 	"strings"
 
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 )
 
 var (
 	// quotedSetting is a setting that a sentence quotes: its name, in one of three forms, and what
 	// comes before its value.
-	quotedSetting = pattern(`(?i)\b(env|php_(?:admin_)?(?:value|flag))\[["']?([^\]"']*)["']?\]\s*(?:=|is)\s+` +
+	quotedSetting = lazy.Regexp(`(?i)\b(env|php_(?:admin_)?(?:value|flag))\[["']?([^\]"']*)["']?\]\s*(?:=|is)\s+` +
 		`|\b(?:fastcgi|uwsgi|scgi)_param\s+["']?((?-i:[A-Z][A-Z0-9_]*))["']?\s+|(?:^|\s)([a-z][a-z0-9_.]*)\s+(?:=|is)\s+`)
 	// quotedWord is a word at which a daemon stops.
-	quotedWord = pattern(`unexpected "([^"]*)"`)
+	quotedWord = lazy.Regexp(`unexpected "([^"]*)"`)
 )
 
 // Text masks a sentence that quotes a configuration, such as a finding's message. What follows the

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"fpmlint/lint/lazy"
 )
 
 const notConfiguration = "it is no configuration of nginx or PHP-FPM"
@@ -82,8 +84,8 @@ func listener(line string) string {
 
 var (
 	// wpDefine is a switch that wp-config.php defines; wpInclude is another file that may.
-	wpDefine  = pattern(`(?i)^[^/#*]*define\s*\(\s*['"](DISABLE_WP_CRON|ALTERNATE_WP_CRON)['"]\s*,\s*['"]?(\w*)['"]?\s*([^)]*)\)`)
-	wpInclude = pattern(`(?i)^[^/#*]*\b(?:require|include)(?:_once)?\b`)
+	wpDefine  = lazy.Regexp(`(?i)^[^/#*]*define\s*\(\s*['"](DISABLE_WP_CRON|ALTERNATE_WP_CRON)['"]\s*,\s*['"]?(\w*)['"]?\s*([^)]*)\)`)
+	wpInclude = lazy.Regexp(`(?i)^[^/#*]*\b(?:require|include)(?:_once)?\b`)
 )
 
 // wpLine says of a line of wp-config.php what rules ask: the switch and whether it is on, or that

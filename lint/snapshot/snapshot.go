@@ -17,6 +17,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 	"fpmlint/lint/stack"
 )
@@ -234,7 +235,7 @@ func (r readers) kept(p string, content []byte) (data []byte, masked []int, reas
 }
 
 // stackName is in the paths of what a listing may be asked for: its neighbours are left out.
-var stackName = pattern(`(?i)php|fpm|nginx|openresty`)
+var stackName = lazy.Regexp(`(?i)php|fpm|nginx|openresty`)
 
 func underAny(dirs map[string]bool, p string) bool {
 	for p != "/" && p != "." {

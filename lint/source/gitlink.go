@@ -3,18 +3,19 @@ package source
 import (
 	"bytes"
 	"path"
-	"regexp"
+
+	"fpmlint/lint/lazy"
 )
 
 // gitLink is what git writes in place of a symbolic link where it may not make one
 // (core.symlinks=false, as on Windows, and in archives of such checkouts): the target, without a
 // line ending.
-var gitLink = regexp.MustCompile(`^[A-Za-z0-9_.@+~/-]+$`)
+var gitLink = lazy.Regexp(`^[A-Za-z0-9_.@+~/-]+$`)
 
 // linkTarget returns the path inside the root that a file stands for in place of a link. On this
 // machine a file is what it is.
 func (r *Root) linkTarget(f *File) (string, bool) {
-	if r.live || len(f.Data) == 0 || len(f.Data) > 1024 || !bytes.ContainsRune(f.Data, '/') || !gitLink.Match(f.Data) {
+	if r.live || len(f.Data) == 0 || len(f.Data) > 1024 || !bytes.ContainsRune(f.Data, '/') || !gitLink().Match(f.Data) {
 		return "", false
 	}
 	target := string(f.Data)

@@ -9,6 +9,8 @@ import (
 	"sort"
 	"strings"
 	"syscall"
+
+	"fpmlint/lint/lazy"
 )
 
 // HasMeta says whether nginx and FPM treat a path as a pattern.
@@ -78,14 +80,16 @@ func (r *Root) lexists(p string) bool {
 // component is one part of a pattern between slashes.
 type component struct {
 	dot bool           // it begins with a literal dot
-	re  *regexp.Regexp // nil for *, which matches all
+	re  *regexp.Regexp // nil for a * and a suffix, as most are
+	// suffix is what stands behind that *.
+	suffix string
 }
 
 // compile reads a part of a pattern as fnmatch(3) does in the C locale, where each byte is a
 // character: nginx and FPM set no other one. A bracket that is not closed stands for itself.
 func compile(part string) component {
-	if part == "*" {
-		return component{}
+	if suffix, ok := strings.CutPrefix(part, "*"); ok && !strings.ContainsAny(suffix, `*?[\`) {
+		return component{suffix: suffix}
 	}
 	var b strings.Builder
 	for i := 0; i < len(part); i++ {
@@ -107,12 +111,12 @@ func compile(part string) component {
 	}
 	re, err := regexp.Compile("(?s)^" + b.String() + "$")
 	if err != nil { // a range that runs backwards matches nothing
-		re = nothing
+		re = nothing()
 	}
 	return component{dot: strings.HasPrefix(part, ".") || strings.HasPrefix(part, `\.`), re: re}
 }
 
-var nothing = regexp.MustCompile(`[^\x00-\x{10FFFF}]`)
+var nothing = lazy.Regexp(`[^\x00-\x{10FFFF}]`)
 
 // bracket translates the bracket expression that a text begins with, and says how long it is.
 func bracket(text string) (class string, length int) {
@@ -152,7 +156,13 @@ func latin1(s string) string {
 }
 
 func (c component) match(name string) bool {
-	return (c.dot || !strings.HasPrefix(name, ".")) && (c.re == nil || c.re.MatchString(latin1(name)))
+	switch {
+	case !c.dot && strings.HasPrefix(name, "."):
+		return false
+	case c.re == nil:
+		return strings.HasSuffix(name, c.suffix)
+	}
+	return c.re.MatchString(latin1(name))
 }
 
 // maxBeside bounds the files that Beside reads.

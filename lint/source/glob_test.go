@@ -54,6 +54,9 @@ func TestGlob(t *testing.T) {
 		{"/e/*/absent", ""},
 		{"/[e]/file", "/e/file"},
 		{"/d/*.none", ""},
+		{"/d/*\\.bak", "a.conf.bak"},
+		{"/d/*b.conf", "a-b.conf a_b.conf"},
+		{"/d/*é.conf", "é.conf"},
 		{"/d//./a.con?", "a.conf"},
 		{"e/t*/nginx.conf", "two/nginx.conf"},
 	} {

@@ -3,15 +3,16 @@ package source
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"fpmlint/lint/lazy"
 )
 
 // marks match what a template leaves to be filled in and what neither daemon's files have outside
 // comments: Jinja and Go ({{ x }}, {% if %}), ERB and EPP (<% %>), autoconf and sed (@NAME@,
 // __NAME__, !NAME!, %name%, @{NAME}, #{NAME}). A %XX of a URL is none.
-var marks = regexp.MustCompile(`^(?:\{\{[^{}\n]*\}\}|\{%[^{}\n]*%\}|<%[=#-]?\s|@[A-Za-z][A-Za-z0-9_]*@|__[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*__|![A-Z][A-Z0-9_]*!|%[A-Za-z_]{3,}%|%ip%|[@#]\{[A-Za-z_][A-Za-z0-9_.]*\})`)
+var marks = lazy.Regexp(`^(?:\{\{[^{}\n]*\}\}|\{%[^{}\n]*%\}|<%[=#-]?\s|@[A-Za-z][A-Za-z0-9_]*@|__[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*__|![A-Z][A-Z0-9_]*!|%[A-Za-z_]{3,}%|%ip%|[@#]\{[A-Za-z_][A-Za-z0-9_.]*\})`)
 
 // maxMark bounds a mark, in bytes.
 const maxMark = 256
@@ -22,7 +23,7 @@ func TemplateMarks(text string) (found [][2]int) {
 		if !mayBegin(text[at:]) {
 			continue
 		}
-		if m := marks.FindString(text[at:min(len(text), at+maxMark)]); m != "" {
+		if m := marks().FindString(text[at:min(len(text), at+maxMark)]); m != "" {
 			m = strings.TrimRight(m, " \t\r\n")
 			found = append(found, [2]int{at, at + len(m)})
 			at += len(m) - 1

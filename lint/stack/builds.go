@@ -3,11 +3,11 @@ package stack
 import (
 	"bytes"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"fpmlint/lint/address"
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 )
 
@@ -24,9 +24,9 @@ const maxBuild = 1 << 20
 
 var (
 	// makes matches lines that link a socket or set a pool's listen.
-	makes = regexp.MustCompile(`\bln\s|\bsymlink|listen|src:|LISTEN`)
+	makes = lazy.Regexp(`\bln\s|\bsymlink|listen|src:|LISTEN`)
 	// place matches a socket's path, or an address with a port.
-	place = regexp.MustCompile(`/[\w./-]+|[\w.-]+:[0-9]{2,5}\b`)
+	place = lazy.Regexp(`/[\w./-]+|[\w.-]+:[0-9]{2,5}\b`)
 )
 
 // buildName says whether a file may be one of them.
@@ -55,10 +55,10 @@ func (b *builds) read(p string) {
 		return // what cannot be read says nothing
 	}
 	for line := range bytes.Lines(f.Data) {
-		if !makes.Match(line) {
+		if !makes().Match(line) {
 			continue
 		}
-		for _, text := range place.FindAllString(string(line), -1) {
+		for _, text := range place().FindAllString(string(line), -1) {
 			if text[0] == '/' {
 				text = "unix:" + text
 			}

@@ -3,13 +3,13 @@ package stack
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"fpmlint/lint/address"
 	"fpmlint/lint/compose"
 	"fpmlint/lint/fpm"
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 )
 
@@ -31,10 +31,10 @@ type containers struct {
 }
 
 // variantName matches compose files that are given beside the main one, or instead of it.
-var variantName = regexp.MustCompile(`^(?:docker-)?compose[._-].*\.ya?ml$`)
+var variantName = lazy.Regexp(`^(?:docker-)?compose[._-].*\.ya?ml$`)
 
 func composeName(name string) bool {
-	return slices.Contains(compose.Names, name) || variantName.MatchString(name)
+	return slices.Contains(compose.Names, name) || variantName().MatchString(name)
 }
 
 // newContainers reads compose files; nil where there is none.
@@ -139,14 +139,14 @@ func (c *containers) holding(f *source.File) []placed {
 }
 
 // nginxPath matches the directories from which nginx reads in images.
-var nginxPath = regexp.MustCompile(`^(?:/etc|/usr/local|/opt/bitnami|/usr/local/openresty|/opt/docker/etc)/(?:nginx|openresty)(?:/|$)`)
+var nginxPath = lazy.Regexp(`^(?:/etc|/usr/local|/opt/bitnami|/usr/local/openresty|/opt/docker/etc)/(?:nginx|openresty)(?:/|$)`)
 
 // running are the services whose nginx reads a file.
 func (c *containers) running(f *source.File) []*compose.Service {
 	out, ok := c.readers[f]
 	if !ok {
 		for _, p := range c.holding(f) {
-			if nginxPath.MatchString(p.target) {
+			if nginxPath().MatchString(p.target) {
 				out = append(out, p.service)
 			}
 		}
@@ -172,8 +172,8 @@ type listener struct {
 
 // officialPHP matches the official image in its FPM variants, whose pool listens on port 9000.
 var (
-	officialPHP   = regexp.MustCompile(`^(?:docker\.io/)?(?:library/)?php:[^@\s]*fpm`)
-	officialNginx = regexp.MustCompile(`^(?:docker\.io/)?(?:library/)?nginx(?:[:@]|$)`)
+	officialPHP   = lazy.Regexp(`^(?:docker\.io/)?(?:library/)?php:[^@\s]*fpm`)
+	officialNginx = lazy.Regexp(`^(?:docker\.io/)?(?:library/)?nginx(?:[:@]|$)`)
 )
 
 // imageDir is where the official image keeps its pools, imageLast the one of them that set listen
@@ -244,7 +244,7 @@ func (c *containers) side(s *compose.Service) *side {
 			}
 		}
 	}
-	if own && officialPHP.MatchString(c.images[s].Base) {
+	if own && officialPHP().MatchString(c.images[s].Base) {
 		out.listens = append(out.listens, listener{addr: address.Address{Port: 9000}})
 	}
 	return out
@@ -272,7 +272,7 @@ func (c *containers) doubt(s *compose.Service) string {
 		return fmt.Sprintf("service %s has a command of its own", s.Name)
 	case image.Unknown != "":
 		return fmt.Sprintf("%s may change what service %s listens on", image.Unknown, s.Name)
-	case !officialPHP.MatchString(image.Base):
+	case !officialPHP().MatchString(image.Base):
 		return fmt.Sprintf("what the image %q of service %s listens on is not known", image.Base, s.Name)
 	}
 	for _, m := range s.Mounts {

@@ -2,9 +2,9 @@ package stack
 
 import (
 	"errors"
-	"regexp"
 	"strings"
 
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/nginx"
 )
 
@@ -39,7 +39,7 @@ func inHTTP(s *nginx.Scope) bool {
 }
 
 // pathVariable matches variables that begin with a slash, and so end a host and port before them.
-var pathVariable = regexp.MustCompile(`\$\{?(request_uri|uri|document_uri|fastcgi_script_name)\b`)
+var pathVariable = lazy.Regexp(`\$\{?(request_uri|uri|document_uri|fastcgi_script_name)\b`)
 
 // proxied finds the addresses of a proxy_pass (ngx_http_proxy_pass, ngx_http_proxy_eval).
 func (j *joiner) proxied(h *Handoff) {
@@ -48,7 +48,7 @@ func (j *joiner) proxied(h *Handoff) {
 	if strings.Contains(text, "$") {
 		// What follows the host and port does not matter.
 		if scheme, authority, ok := splitURL(text); ok {
-			if at := pathVariable.FindStringIndex(authority); at != nil {
+			if at := pathVariable().FindStringIndex(authority); at != nil {
 				authority = authority[:at[0]]
 			}
 			text = scheme + "://" + authority

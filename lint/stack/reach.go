@@ -164,7 +164,7 @@ func (c *containers) listening(n *compose.Service, services []*compose.Service, 
 // withoutFPM says whether a service's image surely has no PHP-FPM: it is nginx's own.
 func (c *containers) withoutFPM(s *compose.Service) bool {
 	image := c.images[s]
-	return officialNginx.MatchString(image.Base) && image.Unknown == "" && !s.Command && len(c.masters[s]) == 0
+	return officialNginx().MatchString(image.Base) && image.Unknown == "" && !s.Command && len(c.masters[s]) == 0
 }
 
 // reachSocket follows a socket's path through the volume in which it lies.
@@ -204,7 +204,7 @@ func (c *containers) reachSocket(n *compose.Service, a address.Address) verdict 
 		return verdict{external: fmt.Sprintf("%s comes from outside the containers", m.Target)}
 	}
 	sharing := slices.ContainsFunc(n.Project.Ordered, func(s *compose.Service) bool {
-		return s != n && slices.ContainsFunc(s.Mounts, func(o compose.Mount) bool { return o.Volume == m.Volume }) && officialPHP.MatchString(c.images[s].Base)
+		return s != n && slices.ContainsFunc(s.Mounts, func(o compose.Mount) bool { return o.Volume == m.Volume }) && officialPHP().MatchString(c.images[s].Base)
 	})
 	if !sharing {
 		return verdict{external: fmt.Sprintf("who else mounts %s is not known", m.Volume)}

@@ -1,8 +1,10 @@
 // Command bench writes a large configuration and lets nginx -t and fpmlint read it in turns: wall
-// time, processor time and peak memory of whole processes, and their ratios. It wants nginx in the
-// PATH or in /usr/sbin.
+// time, processor time and peak memory of whole processes, and their ratios. With -small it is one site
+// with one pool, so that what a start takes shows. It wants nginx in the PATH or in /usr/sbin.
+// fpmlint is built as it is released, without cgo and symbols.
 //
 //	go run ./testdata/bench -sites 10000
+//	go run ./testdata/bench -small
 package main
 
 import (
@@ -10,7 +12,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 
 	"fpmlint/testdata/bench/measure"
 	"fpmlint/testdata/bench/tree"
@@ -19,14 +20,18 @@ import (
 func main() {
 	sites := flag.Int("sites", 10_000, "number of sites")
 	rounds := flag.Int("rounds", 7, "runs of each program")
+	small := flag.Bool("small", false, "-sites 1 -rounds 300, and what a start takes alone")
 	flag.Parse()
-	if err := compare(*sites, *rounds); err != nil {
+	if *small {
+		*sites, *rounds = 1, 300
+	}
+	if err := compare(*sites, *rounds, *small); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func compare(sites, rounds int) error {
+func compare(sites, rounds int, start bool) error {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
@@ -35,9 +40,9 @@ func compare(sites, rounds int) error {
 	if err := tree.Write(dir, sites, max(1, sites/20)); err != nil {
 		return err
 	}
-	program := filepath.Join(dir, "fpmlint")
-	if out, err := exec.Command("go", "build", "-o", program, "./cmd/fpmlint").CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, out)
+	program, err := measure.Build(dir)
+	if err != nil {
+		return err
 	}
 	nginx, err := exec.LookPath("nginx")
 	if err != nil {
@@ -48,11 +53,15 @@ func compare(sites, rounds int) error {
 		{nginx, "-t", "-q", "-p", dir, "-c", conf},
 		{program, "lint", "--fail-on", "never", "--nginx-conf", conf, "--fpm-conf", dir + "/etc/php/8.2/fpm/php-fpm.conf"},
 	}
+	names := []string{"nginx -t", "fpmlint lint"}
+	if start {
+		commands, names = append(commands, []string{program, "version"}), append(names, "fpmlint version")
+	}
 	medians, err := measure.InTurns(rounds, commands...)
 	if err != nil {
 		return err
 	}
-	for i, name := range []string{"nginx -t", "fpmlint lint"} {
+	for i, name := range names {
 		fmt.Println(medians[i].Row(name))
 	}
 	fmt.Println(measure.Ratio(medians[1], medians[0]))

@@ -33,9 +33,9 @@ func compare(hosts, sites, rounds int) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
-	program := filepath.Join(dir, "fpmlint")
-	if out, err := exec.Command("go", "build", "-o", program, "./cmd/fpmlint").CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, out)
+	program, err := measure.Build(dir)
+	if err != nil {
+		return err
 	}
 	few, all := filepath.Join(dir, "few"), filepath.Join(dir, "all")
 	for _, d := range []string{few, all} {

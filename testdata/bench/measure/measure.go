@@ -11,10 +11,13 @@ import (
 	"time"
 )
 
-// Usage is what a process took: wall and processor time, and its peak memory in KiB.
+// Usage is what a process took: wall and processor time, and its peak memory in KiB. A peak that is not
+// above that of the program that measures is that one's: Linux counts from before the start.
 type Usage struct {
 	Wall, CPU time.Duration
 	Peak      int64
+	// Least is the least wall time of several runs.
+	Least time.Duration
 }
 
 // InTurns runs commands one after the other, a first round to warm up and then as many as are
@@ -34,16 +37,21 @@ func InTurns(rounds int, commands ...[]string) ([]Usage, error) {
 	for _, all := range results {
 		warm := all[1:]
 		medians = append(medians, Usage{
-			Wall: median(warm, func(u Usage) time.Duration { return u.Wall }),
-			CPU:  median(warm, func(u Usage) time.Duration { return u.CPU }),
-			Peak: median(warm, func(u Usage) int64 { return u.Peak }),
+			Wall:  median(warm, func(u Usage) time.Duration { return u.Wall }),
+			CPU:   median(warm, func(u Usage) time.Duration { return u.CPU }),
+			Peak:  median(warm, func(u Usage) int64 { return u.Peak }),
+			Least: slices.MinFunc(warm, func(a, b Usage) int { return cmp.Compare(a.Wall, b.Wall) }).Wall,
 		})
 	}
 	return medians, nil
 }
 
-// Row is a line of a table.
+// Row is a line of a table, in milliseconds where seconds tell nothing.
 func (u Usage) Row(name string) string {
+	if u.Wall < 100*time.Millisecond {
+		ms := func(d time.Duration) float64 { return d.Seconds() * 1000 }
+		return fmt.Sprintf("%-18s wall %6.2fms  cpu %6.2fms  peak %5d MiB  least wall %6.2fms", name, ms(u.Wall), ms(u.CPU), u.Peak>>10, ms(u.Least))
+	}
 	return fmt.Sprintf("%-18s wall %7.3fs  cpu %7.3fs  peak %5d MiB", name, u.Wall.Seconds(), u.CPU.Seconds(), u.Peak>>10)
 }
 
@@ -61,7 +69,7 @@ func run(command []string) (Usage, error) {
 	}
 	wall := time.Since(start)
 	r := cmd.ProcessState.SysUsage().(*syscall.Rusage) //nolint:forcetypeassert // it is one on Unix
-	return Usage{wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), r.Maxrss}, nil
+	return Usage{Wall: wall, CPU: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), Peak: r.Maxrss}, nil
 }
 
 func median[T cmp.Ordered](list []Usage, of func(Usage) T) T {
