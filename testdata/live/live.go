@@ -312,8 +312,9 @@ func (s *Server) Masters() []procfs.Proc {
 	}
 	return slices.DeleteFunc(all, func(p procfs.Proc) bool {
 		title, err := p.CmdLine()
-		text := strings.Join(title, " ")
-		return err != nil || !strings.Contains(text, s.Dir+"/") || !strings.Contains(text, "master process")
+		text := strings.Join(title, " ") + " "
+		ours := strings.Contains(text, s.Dir+"/") || strings.Contains(text, s.Dir+" ") // nginx's -p has no slash
+		return err != nil || !ours || !strings.Contains(text, "master process")
 	})
 }
 
