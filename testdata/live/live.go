@@ -304,7 +304,7 @@ func (s *Server) Load(host, path string) (stop func() (lost, asked int)) {
 	}
 }
 
-// Masters are the processes of the stack that call themselves masters.
+// Masters are the masters of the stack.
 func (s *Server) Masters() []procfs.Proc {
 	all, err := procfs.AllProcs()
 	if err != nil {
@@ -312,9 +312,15 @@ func (s *Server) Masters() []procfs.Proc {
 	}
 	return slices.DeleteFunc(all, func(p procfs.Proc) bool {
 		title, err := p.CmdLine()
+		if err != nil || len(title) == 0 {
+			return true
+		}
 		text := strings.Join(title, " ") + " "
 		ours := strings.Contains(text, s.Dir+"/") || strings.Contains(text, s.Dir+" ") // nginx's -p has no slash
-		return err != nil || !ours || !strings.Contains(text, "master process")
+		// A master that has just been started, or starts itself anew, has no title yet. Tests of a
+		// configuration and signals are commands alike.
+		starts := (title[0] == s.FPM || title[0] == s.Nginx) && !slices.Contains(title, "-t") && !slices.Contains(title, "-s")
+		return !ours || !starts && !strings.Contains(text, "master process")
 	})
 }
 
