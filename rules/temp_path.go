@@ -122,7 +122,7 @@ func unwritable(s *stack.Stack, c *nginx.Config, e *host.Evidence, dir string) (
 	if !ok {
 		return "", fmt.Sprintf("the groups of nginx's user %s are not known", w.user)
 	}
-	if !workersRunAs(e, uid) {
+	if !workersRunAs(e, c, uid) {
 		return "", fmt.Sprintf("nginx does not run as %s now", w.user)
 	}
 	const search, write = 01, 03
@@ -148,11 +148,12 @@ func unwritable(s *stack.Stack, c *nginx.Config, e *host.Evidence, dir string) (
 	return "", ""
 }
 
-// workersRunAs says whether all of nginx's workers run as a user now.
-func workersRunAs(e *host.Evidence, uid int) bool {
+// workersRunAs says whether all of nginx's workers run as a user now. Those of another nginx, which runs
+// with a main file of its own, say nothing.
+func workersRunAs(e *host.Evidence, c *nginx.Config, uid int) bool {
 	n := 0
 	for _, p := range e.Processes {
-		if p.Program == "nginx" && !p.Master {
+		if p.Program == "nginx" && !p.Master && (p.Conf == "" || p.Conf == c.Conf.Path) {
 			if p.UID != uid {
 				return false
 			}
