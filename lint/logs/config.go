@@ -41,6 +41,7 @@ type Explanation struct {
 	Mends bool
 	// Fixable says that the finding has a fix, Safe that it can only mend.
 	Fixable, Safe bool
+	Severity      lint.Severity
 }
 
 // NewConfig joins stacks and what the rules found in them.
@@ -238,7 +239,7 @@ func (c *Config) explain(i *Incident) []Explanation {
 			}
 			out = append(out, Explanation{
 				Rule: rule, Message: f.Message, Help: f.Help, Span: f.Span,
-				Mends:   f.Severity == lint.Error || i.Cause.Cured && n == 0,
+				Mends: f.Severity == lint.Error || i.Cause.Cured && n == 0, Severity: f.Severity,
 				Fixable: f.Fix != nil, Safe: f.Fix != nil && f.Fix.Safe,
 			})
 		}

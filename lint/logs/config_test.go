@@ -61,11 +61,11 @@ func TestJoin(t *testing.T) {
 		pools            string
 		rule, fix        string
 	}{
-		"first server":       {two, "", line("a.example", unix, big), 5, "www", "low-header-buffer", "fpmlint fix --select low-header-buffer"},
-		"second server":      {two, "", line("b.example", unix, big), 8, "www", "low-header-buffer", "fpmlint fix --select low-header-buffer"},
+		"first server":       {two, "", line("a.example", unix, big), 5, "www", "low-header-buffer", "fpmlint fix --level info --select low-header-buffer"},
+		"second server":      {two, "", line("b.example", unix, big), 8, "www", "low-header-buffer", "fpmlint fix --level info --select low-header-buffer"},
 		"unknown server":     {two, "", line("c.example", unix, big), 0, "www", "", ""},
 		"buffer":             {server("a.example", "unix:/run/a.sock; fastcgi_buffer_size 4k"), "", line("a.example", unix, big), 5, "www", "low-header-buffer", "fpmlint fix --select low-header-buffer"},
-		"upstream block":     {"upstream php { server unix:/run/a.sock; }\n" + server("a.example", "php"), "", line("a.example", unix, big), 6, "www", "low-header-buffer", "fpmlint fix --select low-header-buffer"},
+		"upstream block":     {"upstream php { server unix:/run/a.sock; }\n" + server("a.example", "php"), "", line("a.example", unix, big), 6, "www", "low-header-buffer", "fpmlint fix --level info --select low-header-buffer"},
 		"upstream's name":    {"upstream php { server unix:/run/a.sock; }\n" + server("a.example", "php"), "", line("a.example", `, upstream: "fastcgi://php"`, "no live upstreams while connecting to upstream"), 6, "www", "", ""},
 		"elsewhere":          {two, "", line("a.example", `, upstream: "fastcgi://10.0.0.9:9000"`, big), 0, "", "", ""},
 		"reload":             {two, "", line("a.example", unix, "recv() failed (104: Connection reset by peer) while reading response header from upstream") + "[21-Nov-2026 00:24:08] NOTICE: Reloading in progress ...\n", 5, "www", "process-control-timeout", "fpmlint fix --select process-control-timeout"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fpmlint/lint"
 	"fpmlint/lint/source"
 )
 
@@ -217,10 +218,14 @@ func (i *Incident) Advice() string {
 func (i *Incident) Fix() string {
 	for _, x := range i.Explained {
 		if x.Fixable && x.Mends {
-			if x.Safe {
-				return "fpmlint fix --select " + x.Rule
+			command := "fpmlint fix"
+			if !x.Safe {
+				command += " --unsafe"
 			}
-			return "fpmlint fix --unsafe --select " + x.Rule
+			if x.Severity < lint.Warning { // which fix leaves alone unless it is asked
+				command += " --level " + x.Severity.String()
+			}
+			return command + " --select " + x.Rule
 		}
 	}
 	return ""
