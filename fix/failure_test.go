@@ -77,6 +77,26 @@ func TestStuck(t *testing.T) {
 	}
 }
 
+// TestRefusedFile has a file that nothing may be done to, each in its turn: what was not changed takes
+// no rollback, so that all is as before and nothing is left to do by hand.
+func TestRefusedFile(t *testing.T) {
+	for _, f := range sample {
+		dir := writeSample(t)
+		before := description(t, dir)
+		err := act(order{Dir: dir}, func(name, path string, call func() error) error {
+			if path == filepath.Join(dir, f.name) {
+				return &fs.PathError{Op: name, Path: path, Err: unix.EPERM}
+			}
+			return call()
+		})
+		var back *RolledBackError
+		if !errors.As(err, &back) || !errors.Is(err, unix.EPERM) {
+			t.Errorf("%s: %v", f.name, err)
+		}
+		wantBack(t, dir, f.name+" is refused", before)
+	}
+}
+
 // TestKeepsMetadata sees that owner, mode, ACL and other extended attributes outlive a run, that a
 // link stays one, and that a hard link keeps its other name.
 func TestKeepsMetadata(t *testing.T) {

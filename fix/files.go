@@ -173,7 +173,11 @@ func (do calls) createAt(name, temp, like string, data []byte) error {
 // A shorter content is followed by empty lines until the file is cut, so that whoever reads it
 // between finds it whole; if the write itself is cut short, the journal tells what it was.
 func (do calls) overwrite(name string, data []byte, m metadata, times bool) (err error) {
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	var f *os.File
+	err = do("open", name, func() (err error) {
+		f, err = os.OpenFile(name, os.O_RDWR, 0)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -199,19 +203,23 @@ func padded(data []byte, length int) []byte {
 	return append(slices.Clip(data), bytes.Repeat([]byte{'\n'}, max(0, length-len(data)))...)
 }
 
-// dress gives a file the owner, the mode, the extended attributes and, if asked, the times of m.
+// dress gives a file the owner, the mode, the extended attributes and, if asked, the times of m. What
+// it has already is not set: a file that may not be changed and was not needs nothing.
 func (do calls) dress(name string, m metadata, times bool) error {
 	now, err := readMetadata(name)
 	if err != nil {
 		return err
 	}
-	if now.UID != m.UID || now.GID != m.GID {
+	owner := now.UID != m.UID || now.GID != m.GID
+	if owner {
 		if err := do("chown", name, func() error { return os.Lchown(name, m.UID, m.GID) }); err != nil {
 			return fmt.Errorf("keeping the owner: %w", err)
 		}
 	}
-	if err := do("chmod", name, func() error { return unix.Chmod(name, m.Mode) }); err != nil {
-		return &fs.PathError{Op: "chmod", Path: name, Err: err}
+	if owner || now.Mode != m.Mode { // a change of owner takes setuid away
+		if err := do("chmod", name, func() error { return unix.Chmod(name, m.Mode) }); err != nil {
+			return &fs.PathError{Op: "chmod", Path: name, Err: err}
+		}
 	}
 	for a, value := range m.Attributes {
 		if string(now.Attributes[a]) == string(value) {
@@ -230,7 +238,7 @@ func (do calls) dress(name string, m metadata, times bool) error {
 			return fmt.Errorf("removing the attribute %s: %w", a, err)
 		}
 	}
-	if !times {
+	if !times || now.Modified == m.Modified {
 		return nil
 	}
 	return do("utimes", name, func() error {

@@ -11,10 +11,12 @@ import (
 	"fpmlint/lint/source"
 )
 
+// grain is that of the clocks by which files and processes are dated.
+const grain = 20 * time.Millisecond
+
 // outdated are the daemon's files that changed after the running process loaded them, and when it
 // did. Where that cannot be told, there are none.
 func (d *Daemon) outdated(p *process) (files []string, loaded time.Time) {
-	const grain = 20 * time.Millisecond // of the clocks by which files and processes are dated
 	loaded = p.loaded(d)
 	if loaded.IsZero() {
 		return nil, loaded
@@ -25,6 +27,25 @@ func (d *Daemon) outdated(p *process) (files []string, loaded time.Time) {
 		}
 	}
 	return files, loaded
+}
+
+// ranBefore says whether a daemon runs with what it loaded before a time: a run that spared it, or was cut
+// short before the reload, left it alone.
+func (d *Daemon) ranBefore(when time.Time) bool {
+	p, err := d.running()
+	if err != nil || p == nil {
+		return false
+	}
+	loaded := p.loaded(d)
+	return !loaded.IsZero() && loaded.Add(grain).Before(when)
+}
+
+// AfterRollback says what is left to do for a daemon whose files were rolled back.
+func (d *Daemon) AfterRollback() string {
+	if p, err := d.running(); err == nil && p == nil && d.ReloadCommand == "" {
+		return d.toStart()
+	}
+	return fmt.Sprintf("%s still runs with what the run had written; fpmlint rollback --reload would have reloaded it: %s", d.Name(), d.ReloadByHand())
 }
 
 func disks(files []*source.File) []string {

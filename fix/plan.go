@@ -134,7 +134,7 @@ func Make(ctx context.Context, o Options) (*Plan, error) {
 func (p *Plan) Relint(ctx context.Context) error {
 	result, err := p.relint(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("the change was made and verified, but what remains is not known: %w", err)
+		return err
 	}
 	p.After = result
 	return nil

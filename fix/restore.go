@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ func (j *Journal) Runs() ([]Summary, error) {
 }
 
 func (r *run) summary() Summary {
-	s := Summary{ID: r.ID, Time: r.Time, State: r.State, Outcome: r.Outcome, Fixes: r.Fixes}
+	s := Summary{ID: r.ID, Time: r.Time.Truncate(time.Second), State: r.State, Outcome: r.Outcome, Fixes: r.Fixes}
 	for _, f := range r.Files {
 		s.Files = append(s.Files, f.Path)
 	}
@@ -76,8 +77,8 @@ func (j *Journal) Recover() ([]Summary, error) {
 
 // Rollback takes a run back: files, their owners, modes and times, and sockets. An empty id is the
 // latest run that is not rolled back. With force, files that changed since are restored too, and
-// copies of them kept in the run's directory. The daemons that the run reloaded are returned: they
-// still run with what the run had written.
+// copies of them kept in the run's directory. The daemons that were to take the run's files over are
+// returned, without those that run with what they had loaded before.
 func (j *Journal) Rollback(id string, force bool) (Summary, []*Daemon, error) {
 	runs, err := j.runs()
 	if err != nil {
@@ -100,7 +101,7 @@ func (j *Journal) Rollback(id string, force bool) (Summary, []*Daemon, error) {
 	if err := j.takeBack(r, force); err != nil {
 		return r.summary(), nil, err
 	}
-	return r.summary(), r.Daemons, nil
+	return r.summary(), slices.DeleteFunc(r.Daemons, func(d *Daemon) bool { return d.ranBefore(r.Time) }), nil
 }
 
 // takeBack restores what a run changed, as far as it came, and marks the run.

@@ -81,7 +81,7 @@ func (t *Transaction) Run(ctx context.Context) error {
 		return err
 	}
 	if err := t.check(ctx); err != nil {
-		return &RolledBackError{Cause: err, Untouched: true}
+		return &RolledBackError{Cause: orStopped(ctx, err), Untouched: true}
 	}
 	if t.Reload && t.Probe {
 		t.before = answers(ctx, t.Plan.Before.Stacks, t.watched, 0)
@@ -95,10 +95,7 @@ func (t *Transaction) Run(ctx context.Context) error {
 		return &RolledBackError{Cause: fmt.Errorf("writing the backups: %w", err), Untouched: true}
 	}
 	if err := t.change(ctx); err != nil {
-		if stopped := context.Cause(ctx); stopped != nil {
-			err = fmt.Errorf("the run was stopped: %w", stopped)
-		}
-		return t.takeBack(context.WithoutCancel(ctx), err)
+		return t.takeBack(context.WithoutCancel(ctx), orStopped(ctx, err))
 	}
 	t.tellUnloaded()
 	t.run.State, t.run.Outcome = stateDone, "done"
@@ -106,6 +103,14 @@ func (t *Transaction) Run(ctx context.Context) error {
 		return t.takeBack(context.WithoutCancel(ctx), err)
 	}
 	return nil
+}
+
+// orStopped is why a step failed: where the run was stopped that is why, whatever the step says.
+func orStopped(ctx context.Context, err error) error {
+	if stopped := context.Cause(ctx); stopped != nil {
+		return fmt.Errorf("the run was stopped: %w", stopped)
+	}
+	return err
 }
 
 // tellUnloaded says which daemons still run with the old files.
@@ -250,7 +255,7 @@ func (t *Transaction) check(ctx context.Context) error {
 // prepare fills the run's manifest. A file that is not as the plan saw it stops the run.
 func (t *Transaction) prepare() error {
 	now := time.Now()
-	t.run = &run{Version: 1, ID: newID(now), Time: now.UTC().Truncate(time.Second), State: statePrepared}
+	t.run = &run{Version: 1, ID: newID(now), Time: now.UTC(), State: statePrepared}
 	for _, a := range t.Plan.Applied {
 		t.run.Fixes = append(t.run.Fixes, a.Finding.Rule+": "+a.Finding.Fix.Description)
 	}
@@ -273,6 +278,12 @@ func (t *Transaction) prepare() error {
 			}
 			inodes[[2]uint64{m.Device, m.Inode}] = c.Path
 			f.Old, f.OldSum, f.InPlace = m, sum(c.Old), m.Links > 1
+			if why := frozen(c.Path); why != "" {
+				return &RolledBackError{Cause: errors.New(why), Untouched: true}
+			}
+		}
+		if why := frozen(filepath.Dir(c.Path)); why != "" && !f.InPlace {
+			return &RolledBackError{Cause: errors.New(why), Untouched: true}
 		}
 		t.run.Files = append(t.run.Files, f)
 	}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -69,10 +70,14 @@ func (a *applier) apply() error {
 	}
 	err := t.Run(a.run.c.Context)
 	a.run.run, a.run.todo = t.ID(), t.Todo
-	if err == nil && t.Reload {
-		return a.run.plan.Relint(a.run.c.Context)
+	if err != nil || !t.Reload {
+		return err
 	}
-	return err
+	// The change is made: neither Ctrl-C nor what cannot be read any more makes it a failure.
+	if err := a.run.plan.Relint(context.WithoutCancel(a.run.c.Context)); err != nil {
+		a.run.todo = append(a.run.todo, fmt.Sprintf("run fpmlint lint: what remains is not known: %v", err))
+	}
+	return nil
 }
 
 // outdated says which daemons do not run with their files, where a reload was asked for and there is

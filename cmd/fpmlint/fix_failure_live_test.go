@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io/fs"
 	"os"
@@ -133,6 +134,25 @@ func TestFixFailsLive(t *testing.T) {
 		"the configuration is on a read-only file system": {
 			archive: permissions(), setup: readOnly, flags: []string{"--write"}, code: 3, says: "read-only file system",
 		},
+		"a file is immutable": {
+			archive: mismatch(), setup: immutable("+i", "nginx.conf"), flags: []string{"--reload"}, code: 3, says: "chattr -i @DIR@/nginx.conf lets it change; nothing was changed",
+		},
+		"a file with two names is immutable": {
+			archive: mismatch(), setup: func(t *testing.T, s *live.Server) {
+				t.Helper()
+				if err := os.Link(s.Path("nginx.conf"), s.Path("other.conf")); err != nil {
+					t.Fatal(err)
+				}
+				immutable("+i", "nginx.conf")(t, s)
+			},
+			flags: []string{"--reload"}, code: 3, says: "chattr -i @DIR@/nginx.conf lets it change; nothing was changed",
+		},
+		"a file can only be appended to": {
+			archive: mismatch(), setup: immutable("+a", "nginx.conf"), flags: []string{"--reload"}, code: 3, says: "chattr -a @DIR@/nginx.conf lets it change; nothing was changed",
+		},
+		"a directory is immutable": {
+			archive: permissions(), setup: immutable("+i", "8.2/pool.d"), flags: []string{"--reload"}, code: 3, says: "chattr -i @DIR@/8.2/pool.d lets it change; nothing was changed",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -150,8 +170,8 @@ func TestFixFailsLive(t *testing.T) {
 				flags = append(flags, s.Expand(f))
 			}
 			code, out := fixed(t, s, flags...)
-			if code != test.code || !strings.Contains(out, test.says) {
-				t.Errorf("exit code %d, want %d and %q\n%s", code, test.code, test.says, out)
+			if says := s.Expand(test.says); code != test.code || !strings.Contains(out, says) {
+				t.Errorf("exit code %d, want %d and %q\n%s", code, test.code, says, out)
 			}
 			after := state(t, s)
 			if name == "a file changes meanwhile" {
@@ -202,6 +222,63 @@ func TestFixInterrupted(t *testing.T) {
 			wantStatus(t, s, "good.test", "/index.php", 200)
 		})
 	}
+	t.Run("during the check", func(t *testing.T) {
+		s := live.Start(t, mismatch())
+		before := state(t, s)
+		at := s.Path("at-work.log")
+		cmd := exec.Command("fpmlint", "fix", "--reload", "--nginx-conf", s.Path("nginx.conf"), "--fpm-conf", s.Path("8.2/php-fpm.conf"), "--state-dir", s.Path("state"),
+			"--php-fpm-bin", s.FPM, "--nginx-test", "touch "+at+"; exec sleep 60")
+		var out strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &out
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(func() bool { _, err := os.Stat(at); return err == nil })
+		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Wait() //nolint:errcheck // the exit code tells
+		if code := cmd.ProcessState.ExitCode(); code != 3 || !strings.Contains(out.String(), "the run was stopped") || !strings.Contains(out.String(), "nothing was changed") {
+			t.Errorf("exit code %d\n%s", code, out.String())
+		}
+		if diff := cmp.Diff(before, state(t, s)); diff != "" {
+			t.Errorf("(-before +after):\n%s\n%s", diff, out.String())
+		}
+	})
+	// Too late is no failure, and in time takes all back.
+	t.Run("at the end", func(t *testing.T) {
+		s := live.Start(t, mismatch())
+		before := state(t, s)
+		cmd := exec.Command("fpmlint", "fix", "--reload", "--nginx-conf", s.Path("nginx.conf"), "--fpm-conf", s.Path("8.2/php-fpm.conf"), "--state-dir", s.Path("state"), "--php-fpm-bin", s.FPM)
+		told, err := cmd.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		for lines := bufio.NewScanner(told); lines.Scan(); {
+			fmt.Fprintln(&out, lines.Text())
+			if strings.HasPrefix(lines.Text(), "ok      verify") {
+				cmd.Process.Signal(syscall.SIGINT) //nolint:errcheck // it may have ended
+			}
+		}
+		cmd.Wait() //nolint:errcheck // the exit code tells
+		switch code := cmd.ProcessState.ExitCode(); code {
+		case 0:
+			if !strings.Contains(out.String(), "fpmlint rollback") {
+				t.Errorf("the run's name is not told:\n%s", out.String())
+			}
+			wantStatus(t, s, "bad.test", "/index.php", 200)
+		case 3:
+			if diff := cmp.Diff(before, state(t, s)); diff != "" {
+				t.Errorf("(-before +after):\n%s\n%s", diff, out.String())
+			}
+		default:
+			t.Errorf("exit code %d\n%s", code, out.String())
+		}
+	})
 	t.Run("a reader that goes away", func(t *testing.T) {
 		s := live.Start(t, mismatch())
 		shell := exec.Command("sh", "-c", "fpmlint fix --reload --nginx-conf "+s.Path("nginx.conf")+" --fpm-conf "+s.Path("8.2/php-fpm.conf")+" --state-dir "+s.Path("state")+
@@ -256,6 +333,21 @@ func fullDisk(t *testing.T, s *live.Server) {
 	defer f.Close() //nolint:errcheck // writing to it fails anyway
 	for err == nil {
 		_, err = f.Write(make([]byte, 512))
+	}
+}
+
+// immutable has chattr(1) make a file unchangeable even for root.
+func immutable(flag, name string) func(*testing.T, *live.Server) {
+	return func(t *testing.T, s *live.Server) {
+		t.Helper()
+		if out, err := exec.Command("chattr", flag, s.Path(name)).CombinedOutput(); err != nil {
+			t.Skipf("this file system cannot: %v: %s", err, out)
+		}
+		t.Cleanup(func() {
+			if out, err := exec.Command("chattr", strings.Replace(flag, "+", "-", 1), s.Path(name)).CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
 	}
 }
 

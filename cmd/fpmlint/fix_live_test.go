@@ -235,3 +235,27 @@ func TestRollbackLive(t *testing.T) {
 		t.Errorf("rollback with a PHP-FPM that is stopped says\n%s", out)
 	}
 }
+
+// TestRollbackTellsWhatRuns names after a rollback the daemons that took the run's files over, and not the
+// PHP-FPM that the run spared: to reload that would cut requests off for nothing.
+func TestRollbackTellsWhatRuns(t *testing.T) {
+	s := live.Start(t, strings.Replace(mismatch(), "process_control_timeout = 10s", "", 1))
+	rollback := func(says, not string) {
+		t.Helper()
+		out, err := exec.Command("fpmlint", "rollback", "--state-dir", s.Path("state")).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "was rolled back") || !strings.Contains(string(out), says) || strings.Contains(string(out), not) {
+			t.Errorf("%v, want %q and not %q:\n%s", err, says, not, out)
+		}
+	}
+	change := func() {
+		t.Helper()
+		if code, out := fixed(t, s, "--reload", "--select", "socket-mismatch,process-control-timeout"); code != 0 || !strings.Contains(out, "left running") {
+			t.Fatalf("exit code %d\n%s", code, out)
+		}
+	}
+	change()
+	rollback("nginx ("+s.Path("nginx.conf")+") still runs with what the run had written", "PHP-FPM 8.2 (")
+	change()
+	s.StopFPM(s.Path("8.2/php-fpm.conf"))
+	rollback("php-fpm.conf) does not run; start it: ", "php-fpm.conf) still runs")
+}

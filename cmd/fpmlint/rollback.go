@@ -64,7 +64,7 @@ func runRollback(c *cli.Context) error {
 	}
 	if !c.Bool("reload") {
 		for _, d := range daemons {
-			say("%s still runs with what the run had written; fpmlint rollback --reload would have reloaded it: %s", d.Name(), d.ReloadByHand())
+			say("%s", d.AfterRollback())
 		}
 		return nil
 	}
