@@ -142,6 +142,12 @@ type loader struct {
 	tooMany       atomic.Bool // names that patterns look at
 	mu            sync.Mutex
 	claimed       map[*source.File]bool // those that are being parsed or were
+	large         sync.Once
+}
+
+// expect prepares the heap for a large tree, once: it takes a collection.
+func (l *loader) expect(bytes int) {
+	l.large.Do(func() { source.ExpectHeap(min(bytes, maxHeap)) })
 }
 
 // include is what an include's argument leads to.
@@ -209,7 +215,7 @@ func (l *loader) claim(f *source.File) bool {
 func (l *loader) parse(f *source.File) *File {
 	l.bytes.Add(int64(len(f.Data)))
 	if len(f.Data) >= largeFile {
-		source.ExpectHeap(min(len(f.Data)*heapPerByte, maxHeap))
+		l.expect(len(f.Data) * heapPerByte)
 	}
 	if !l.config.Root.Rendered() {
 		if mark, ok := TemplateMark(f); ok {
@@ -290,7 +296,7 @@ func (l *loader) read(names []string, literal bool) include {
 		err    error
 	}
 	if len(names) >= manyFiles {
-		source.ExpectHeap(min(len(names)*heapPerFile, maxHeap))
+		l.expect(len(names) * heapPerFile)
 	}
 	results := make([]result, len(names))
 	parallel(len(names), func(i int) {
