@@ -93,7 +93,7 @@ func start(t *testing.T, socket string, name string, args ...string) *exec.Cmd {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 	})
-	for range 100 {
+	for range 600 {
 		if c, err := net.Dial("unix", socket); err == nil {
 			_ = c.Close()
 			return cmd

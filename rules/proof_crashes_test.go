@@ -33,7 +33,7 @@ func crashes(t *testing.T, s *live.Server) (status int, restarted string) {
 		}
 	}
 	restarted = "not restarted"
-	for range 50 {
+	for range 200 {
 		_, after, found := strings.Cut(s.Read("fpm.log"), "failed processes threshold (10 in 60 sec) is reached, initiating reload")
 		if found {
 			restarted = "restarted"

@@ -106,7 +106,7 @@ func TestReloadEndsPHPFPM(t *testing.T) {
 	if err := syscall.Kill(s.MasterOf(conf), syscall.SIGUSR2); err != nil {
 		t.Fatal(err)
 	}
-	for range 60 {
+	for range 600 {
 		time.Sleep(50 * time.Millisecond)
 		if status, _ := s.Get("bad.test", "/index.php"); status == 502 && strings.Contains(s.Read("error.log"), "(111: Connection refused)") {
 			return

@@ -226,7 +226,7 @@ func wantPageLines(t *testing.T, s *live.Server, r lint.Rule, out, or string) {
 		need[fixed(line)]++
 	}
 	var logged []string
-	for range 40 {
+	for range 400 {
 		text := out
 		for _, name := range []string{"error.log", "fpm.log"} {
 			data, _ := os.ReadFile(s.Path(name)) //nolint:errcheck // it may not be there

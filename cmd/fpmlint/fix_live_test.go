@@ -2,13 +2,13 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -175,17 +175,23 @@ func TestFixReloadsUnderLoad(t *testing.T) {
 	}
 }
 
+// running begins a request to good.test that takes some milliseconds, and gives its status.
+func running(s *live.Server, milliseconds int) <-chan int {
+	begun, status := s.Begun(), make(chan int, 1)
+	go func() {
+		code, _ := s.Get("good.test", fmt.Sprint("/wait.php?", milliseconds))
+		status <- code
+	}()
+	s.AwaitBegun(begun + 1)
+	return status
+}
+
 // TestFixSparesRunningRequests leaves a PHP-FPM running whose reload would cut requests off, when
 // what changed there mends nothing that is broken now.
 func TestFixSparesRunningRequests(t *testing.T) {
 	archive := strings.Replace(mismatch(), "emergency_restart_threshold = 10\nemergency_restart_interval = 1m\nprocess_control_timeout = 10s\n", "", 1)
 	s := live.Start(t, archive)
-	slow := make(chan int)
-	go func() {
-		status, _ := s.Get("good.test", "/slow.php")
-		slow <- status
-	}()
-	time.Sleep(300 * time.Millisecond)
+	slow := running(s, 5000)
 	code, out := fixed(t, s, "--reload")
 	if code != 0 || !strings.Contains(out, "left running") {
 		t.Errorf("exit code %d\n%s", code, out)

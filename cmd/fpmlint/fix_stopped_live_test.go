@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -93,12 +92,7 @@ func TestFixReloadsNobodyAbruptly(t *testing.T) {
 		t.Fatalf("exit code %d\n%s", code, out)
 	}
 	s.Write("8.2/php-fpm.conf", strings.Replace(s.Read("8.2/php-fpm.conf"), "emergency_restart_interval = 1m\n", "", 1))
-	slow := make(chan int)
-	go func() {
-		status, _ := s.Get("good.test", "/slow.php")
-		slow <- status
-	}()
-	time.Sleep(300 * time.Millisecond)
+	slow := running(s, 5000)
 	code, out := fixed(t, s, "--reload")
 	if code != 0 || !strings.Contains(out, "left running") || !strings.Contains(out, "will take over what was changed since it loaded its files") {
 		t.Errorf("exit code %d\n%s", code, out)
@@ -114,19 +108,17 @@ func TestFixReloadsNobodyAbruptly(t *testing.T) {
 
 // TestFixReachesBusyPool keeps a fix whose pool is there and has all its workers at work.
 func TestFixReachesBusyPool(t *testing.T) {
-	s := live.Start(t, mismatch()+"-- www/long.php --\n<?php sleep(8); echo \"ok\";\n")
+	s := live.Start(t, mismatch())
 	s.Write("nginx.conf", strings.Replace(s.Read("nginx.conf"), "good.sock", "php8.2-fpm.sock", 1))
 	if out, err := exec.Command(s.Nginx, "-c", s.Path("nginx.conf"), "-s", "reload").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	time.Sleep(300 * time.Millisecond)
-	var group sync.WaitGroup
-	for range 2 {
-		group.Go(func() { wantStatus(t, s, "good.test", "/long.php", 200) })
-	}
-	time.Sleep(300 * time.Millisecond)
+	s.AwaitLog("error.log", "gracefully shutting down") // the new workers listen
+	first, second := running(s, 8000), running(s, 8000)
 	code, out := fixed(t, s, "--reload")
-	group.Wait()
+	if a, b := <-first, <-second; a != 200 || b != 200 {
+		t.Errorf("the running requests end with %d and %d", a, b)
+	}
 	if code != 1 || !strings.Contains(out, "the fix reaches the pool, and the pool is busy") {
 		t.Errorf("exit code %d\n%s", code, out)
 	}

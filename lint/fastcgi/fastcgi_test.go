@@ -135,7 +135,7 @@ func startFPM(t *testing.T) (string, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() }) // killed, it would leave its workers
-	for range 100 {
+	for range 600 {
 		if c, err := net.Dial("unix", socket); err == nil {
 			_ = c.Close()
 			return dir, socket

@@ -219,7 +219,7 @@ php_value[error_prepend_string] = "for $pool"
 func request(t *testing.T, socket, script string) string {
 	t.Helper()
 	var conn net.Conn
-	for range 100 {
+	for range 600 {
 		var err error
 		if conn, err = net.Dial("unix", socket); err == nil {
 			break

@@ -101,7 +101,7 @@ func TestRealWorkers(t *testing.T) {
 		_ = master.Wait()
 	})
 	f := &Facts{}
-	for range 100 {
+	for range 600 {
 		if c, err := net.Dial("unix", socket); err == nil {
 			_ = c.Close()
 			f.Workers = observe().workers()

@@ -46,7 +46,7 @@ func TestLiveHandoff(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() }) // killed, it would leave its workers
-	for range 100 {
+	for range 600 {
 		if c, err := net.Dial("unix", dir+"/plain.sock"); err == nil {
 			_ = c.Close()
 			break
