@@ -81,17 +81,29 @@ func OpenJournal(dir string) (*Journal, error) { return openJournal(dir, plainly
 
 func openJournal(dir string, do calls) (*Journal, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "runs"), 0o700); err != nil {
-		return nil, fmt.Errorf("the state directory, which keeps the backups, cannot be written (--state-dir DIR names another): %w", err)
+		return nil, unwritable(err)
 	}
 	lock := flock.New(filepath.Join(dir, "lock"), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
 	ok, err := lock.TryLock()
 	if err != nil {
-		return nil, fmt.Errorf("the state directory, which keeps the backups, cannot be written (--state-dir DIR names another): %w", err)
+		return nil, unwritable(err)
 	}
 	if !ok {
 		return nil, fmt.Errorf("%s: %w", dir, errLocked)
 	}
 	return &Journal{dir: dir, lock: lock, do: do}, nil
+}
+
+func unwritable(err error) error {
+	return fmt.Errorf("the state directory, which keeps the backups, cannot be written (--state-dir DIR names another): %w", askRoot(err))
+}
+
+// askRoot adds to an error what a user who lacks a permission needs.
+func askRoot(err error) error {
+	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
+		return fmt.Errorf("%w; run fpmlint as root or as the owner", err)
+	}
+	return err
 }
 
 // Close lets the next run at the state directory.

@@ -81,7 +81,7 @@ func (t *Transaction) Run(ctx context.Context) error {
 		return err
 	}
 	if err := t.check(ctx); err != nil {
-		return &RolledBackError{Cause: orStopped(ctx, err), Untouched: true}
+		return &RolledBackError{Cause: reason(ctx, err), Untouched: true}
 	}
 	if t.Reload && t.Probe {
 		t.before = answers(ctx, t.Plan.Before.Stacks, t.watched, 0)
@@ -95,7 +95,7 @@ func (t *Transaction) Run(ctx context.Context) error {
 		return &RolledBackError{Cause: fmt.Errorf("writing the backups: %w", err), Untouched: true}
 	}
 	if err := t.change(ctx); err != nil {
-		return t.takeBack(context.WithoutCancel(ctx), orStopped(ctx, err))
+		return t.takeBack(context.WithoutCancel(ctx), reason(ctx, err))
 	}
 	t.tellUnloaded()
 	t.run.State, t.run.Outcome = stateDone, "done"
@@ -105,12 +105,12 @@ func (t *Transaction) Run(ctx context.Context) error {
 	return nil
 }
 
-// orStopped is why a step failed: where the run was stopped that is why, whatever the step says.
-func orStopped(ctx context.Context, err error) error {
+// reason is why a step failed: where the run was stopped that is why, whatever the step says.
+func reason(ctx context.Context, err error) error {
 	if stopped := context.Cause(ctx); stopped != nil {
 		return fmt.Errorf("the run was stopped: %w", stopped)
 	}
-	return err
+	return askRoot(err)
 }
 
 // tellUnloaded says which daemons still run with the old files.
