@@ -120,3 +120,59 @@ func statusOf(t *testing.T, socket string) (status int) {
 	}
 	return status
 }
+
+// TestUnknownListener has nginx pass to a PHP-FPM whose configuration is not among those that were read:
+// requests arrive, so the fault is no error and the fix to the pool that is known no safe one. Once that
+// PHP-FPM ends, and its socket is there or not, it is the error that it was.
+func TestUnknownListener(t *testing.T) {
+	web, php := live.Programs(t)
+	dir, err := os.MkdirTemp("/run", "unknown") //nolint:usetesting // not under /tmp, which a service may have its own of
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	at := func(name string) string { return filepath.Join(dir, name) }
+	write(t, at("nginx.conf"), fmt.Appendf(nil, "user root;\npid %[1]s/pid;\nerror_log %[1]s/error.log;\nevents {}\nhttp {\n    access_log off;\n    server {\n        listen unix:%[1]s/web.sock;\n        location / {\n            fastcgi_param REQUEST_METHOD GET;\n            fastcgi_param SCRIPT_FILENAME %[1]s/x.php;\n            fastcgi_pass unix:%[1]s/php8.1-fpm.sock;\n        }\n    }\n}\n", dir))
+	for _, version := range []string{"8.1", "8.2"} {
+		write(t, at(version+".conf"), fmt.Appendf(nil, "[global]\nerror_log = %[1]s/fpm.log\n[www]\nuser = nobody\nlisten = %[1]s/php%[2]s-fpm.sock\nlisten.mode = 0666\npm = static\npm.max_children = 1\n", dir, version))
+	}
+	old := start(t, at("php8.1-fpm.sock"), php, "-F", "-n", "-y", at("8.1.conf"))
+	start(t, at("php8.2-fpm.sock"), php, "-F", "-n", "-y", at("8.2.conf"))
+	start(t, at("web.sock"), web, "-c", at("nginx.conf"), "-g", "daemon off;")
+
+	finds := func(severity lint.Severity, safe, heard bool, status int) {
+		t.Helper()
+		stacks, err := stack.Load(context.Background(), stack.Options{NginxConf: []string{at("nginx.conf")}, FPMConf: []string{at("8.2.conf")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := lint.Run(context.Background(), stacks, []lint.Rule{rule(t, "socket-mismatch")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Findings) != 1 {
+			t.Fatalf("found %v, skipped %v", r.Findings, r.Skipped)
+		}
+		if f := r.Findings[0]; f.Severity != severity || f.Fix == nil || f.Fix.Safe != safe || strings.Contains(f.Message, "takes connections there") != heard {
+			t.Errorf("%s %s, fix %+v; want %s, safe %v, heard %v", f.Severity, f.Message, f.Fix, severity, safe, heard)
+		}
+		if got := statusOf(t, at("web.sock")); got != status {
+			t.Errorf("status %d, want %d", got, status)
+		}
+	}
+	finds(lint.Warning, false, true, 404)
+	// Its file removed, the socket is listened at and cannot be reached.
+	if err := os.Rename(at("php8.1-fpm.sock"), at("away")); err != nil {
+		t.Fatal(err)
+	}
+	finds(lint.Error, true, false, 502)
+	if err := os.Rename(at("away"), at("php8.1-fpm.sock")); err != nil {
+		t.Fatal(err)
+	}
+	finds(lint.Warning, false, true, 404)
+	if err := old.Process.Signal(syscall.SIGQUIT); err != nil {
+		t.Fatal(err)
+	}
+	_ = old.Wait()
+	finds(lint.Error, true, false, 502)
+}

@@ -82,6 +82,16 @@ func checkSocketMismatch(p *lint.Pass) {
 			default:
 				suggest(p.Stack, &f, b, pools, heir)
 			}
+			// A PHP-FPM that outlived its package or has not read its files again, one with a configuration
+			// elsewhere, a container's port: requests arrive, and a fix would send them to other code.
+			if p.Stack.Heard(h.Config, b.Address) {
+				f.Severity = lint.Warning
+				f.Message += "; yet something takes connections there, and no configuration that was read starts it again"
+				f.Help += "; where what runs there is to stay, name its configuration with --fpm-conf"
+				if f.Fix != nil {
+					f.Fix.Safe = false
+				}
+			}
 			if b.Span.File != h.Pass.Src || b.Span.Start != h.Pass.ArgSpan(0).Start {
 				f.Related = append(f.Related, source.Related{Span: h.Pass.Span(), Message: "passed on here"})
 			}

@@ -77,18 +77,33 @@ func (s *Stack) look() {
 	}
 }
 
-// lookAtProxied adds the sockets of other servers that nginx passes to.
-func (s *Stack) lookAtProxied() {
+// lookAtOthers adds the sockets that nginx passes to and that no pool is known to listen on.
+func (s *Stack) lookAtOthers() {
 	if !s.Live || s.FPMHost.Evidence == nil {
 		return
 	}
-	for _, h := range s.Proxied {
+	for _, h := range slices.Concat(s.Proxied, s.Handoffs) {
 		for _, b := range h.Backends {
 			if b.Address.IsUnix() {
 				s.FPMHost.Evidence.Look([]string{b.Address.Path})
 			}
 		}
 	}
+}
+
+// Heard says whether somebody listens at an address of a hand-off, by the evidence of a running machine.
+func (s *Stack) Heard(c *nginx.Config, a address.Address) bool {
+	e := s.FPMHost.Evidence
+	if e == nil || s.Split || !e.SocketsKnown {
+		return false
+	}
+	if m, ok := e.Master("nginx", c.Conf.Path, ""); ok && m.Net == "other" {
+		return false
+	}
+	if !a.IsUnix() {
+		return e.Listening(a)
+	}
+	return e.Paths[a.Path].Kind == host.KindSocket && e.Listening(followed(c.Root, a)) // a path that was removed is listened at until that ends
 }
 
 // Silence says why nobody answers at an address where a pool should listen, by the evidence of a

@@ -36,8 +36,8 @@ func (s *Stack) Join() {
 	s.Listens = nginxListens(s.Nginx)
 	s.listeners = listeners(s)
 	s.joinAll()
-	places.Wait() // lookAtProxied adds to what look has seen
-	s.lookAtProxied()
+	places.Wait() // lookAtOthers adds to what look has seen
+	s.lookAtOthers()
 	s.wpOnce, s.handoffsOnce = sync.Once{}, sync.Once{}
 }
 
