@@ -169,11 +169,11 @@ func (j *Journal) load(id string) (*run, error) {
 		return nil, err
 	}
 	r := &run{}
-	if err := json.Unmarshal(data, r); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	if err = json.Unmarshal(data, r); err == nil && (r.ID != id || r.Version != 1) {
+		err = errors.New("not a manifest of this version of fpmlint")
 	}
-	if r.ID != id || r.Version != 1 {
-		return nil, fmt.Errorf("%s: not a manifest of this version of fpmlint", name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; the old contents of the run's files are beside it (old-0, ...): see whether they are needed, then move %s out of the state directory", name, err, filepath.Dir(name))
 	}
 	return r, nil
 }
