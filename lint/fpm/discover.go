@@ -197,6 +197,16 @@ func versionIn(p string) string {
 	return ""
 }
 
+var anyVersion = lazy.Regexp(`(?:^|[^0-9])([5-8])\.?([0-9])(?:[^0-9]|$)`)
+
+// VersionsDiffer says whether two paths name PHP versions, and none that is the same.
+func VersionsDiffer(a, b string) bool {
+	of, in := anyVersion().FindAllStringSubmatch(a, -1), anyVersion().FindAllStringSubmatch(b, -1)
+	return len(of) > 0 && len(in) > 0 && !slices.ContainsFunc(of, func(v []string) bool {
+		return slices.ContainsFunc(in, func(w []string) bool { return v[1] == w[1] && v[2] == w[2] })
+	})
+}
+
 // PoolDir is the directory of pools that belongs to a main file or a pool file below a part of a
 // root, as it is deployed and where it lies: /etc/php-fpm.d and /docker/php/etc/php-fpm.d.
 func PoolDir(conf string) (deployed, lies string, ok bool) {

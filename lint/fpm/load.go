@@ -266,10 +266,7 @@ func (l *loader) include(e *Entry, depth int) {
 		l.problem(source.Invalid, e.ValueSpan, "failed to include more than %d files recursively", maxIncludeDepth)
 		return
 	}
-	pattern := e.Value
-	if !path.IsAbs(pattern) {
-		pattern = path.Join("/", l.master.Prefix, pattern)
-	}
+	pattern := absolute(l.master.Prefix, e.Value)
 	names, err := l.master.Root.Glob(pattern)
 	if errors.Is(err, source.ErrTooMany) {
 		l.full = true
@@ -309,6 +306,26 @@ func (l *loader) include(e *Entry, depth int) {
 		l.master.Includes[at].Files = append(l.master.Includes[at].Files, f)
 		l.file(f, depth+1)
 	}
+}
+
+// Includes are the patterns of a main file's includes, absolute.
+func Includes(conf *source.File, o Options) []string {
+	var out []string
+	scan(conf, strings.HasPrefix(o.Version, "5"), func(l line) bool {
+		if e := l.entry; e != nil && e.Key == "include" && e.Index == "" && e.Unknown == "" {
+			out = append(out, absolute(o.Prefix, e.Value))
+		}
+		return true
+	})
+	return out
+}
+
+// absolute puts FPM's prefix before the pattern of an include.
+func absolute(prefix, pattern string) string {
+	if path.IsAbs(pattern) {
+		return pattern
+	}
+	return path.Join("/", prefix, pattern)
 }
 
 // beside finds the pools that a pattern without a match may have been meant for.

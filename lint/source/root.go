@@ -44,16 +44,21 @@ type Root struct {
 	// Name is what to call the root in a report: a directory, a snapshot's name, "-".
 	Name string
 
+	*store
+	mounts []mount
+	dirs   map[string]string // real paths of directories, as the mounts lead to them
+}
+
+// store is what the views of a root share.
+type store struct {
 	back    backend
 	disk    string // the absolute directory, "" in memory
 	display func(path string) string
 	live    bool
 	dump    bool
-	mounts  []mount
 
 	mu    sync.Mutex
 	files map[string]*reading // by real path
-	dirs  map[string]string   // real paths of directories
 	// missing are real paths of directories that are not there.
 	missing map[string]bool
 	// listed is what directories hold, sorted by name, by their real paths.
@@ -102,10 +107,10 @@ func DirWith(dir string, o Overlay) (*Root, error) {
 }
 
 func newRoot(name string, b backend) *Root {
-	return &Root{
-		Name: name, back: b, display: func(p string) string { return p },
-		files: map[string]*reading{}, dirs: map[string]string{}, missing: map[string]bool{}, listed: map[string][]fs.DirEntry{},
-	}
+	return &Root{Name: name, dirs: map[string]string{}, store: &store{
+		back: b, display: func(p string) string { return p },
+		files: map[string]*reading{}, missing: map[string]bool{}, listed: map[string][]fs.DirEntry{},
+	}}
 }
 
 // Live says whether the root is this machine.
@@ -130,10 +135,11 @@ func (r *Root) Disk() string { return r.disk }
 // working directory when below it.
 func (r *Root) Display(p string) string { return r.display(p) }
 
-// Mount makes paths below prefix mean paths below target, both inside the root. A repository
-// that keeps /etc/nginx in docker/nginx is read so.
-func (r *Root) Mount(prefix, target string) {
-	r.mounts = append(r.mounts, mount{path.Clean(prefix), path.Clean("/" + target)})
+// View is the root in which paths below prefix mean paths below target, both inside the root: a
+// repository that keeps /etc/nginx in docker/nginx is read so. It counts before those that the root has.
+func (r *Root) View(prefix, target string) *Root {
+	mounts := append([]mount{{path.Clean(prefix), path.Clean("/" + target)}}, r.mounts...)
+	return &Root{Name: r.Name, store: r.store, mounts: mounts, dirs: map[string]string{}}
 }
 
 // clean makes a path absolute inside the root. One that is clean is not copied.

@@ -191,8 +191,8 @@ func TestDisplay(t *testing.T) {
 	}
 }
 
-func TestMount(t *testing.T) {
-	r := open(t, tree(t, map[string]string{
+func TestView(t *testing.T) {
+	whole := open(t, tree(t, map[string]string{
 		"docker/nginx/nginx.conf":        "main",
 		"docker/nginx/sites/a":           "a",
 		"docker/nginx/enabled/a":         "-> ../sites/a",
@@ -202,7 +202,7 @@ func TestMount(t *testing.T) {
 		"docker/nginx/conf.d/10-x.conf":  "x",
 		"docker/nginx/conf.d/.hide.conf": "x",
 	}))
-	r.Mount("/etc/nginx", "docker/nginx")
+	r := whole.View("/etc/nginx", "docker/nginx")
 	for name, want := range map[string]string{
 		"/etc/nginx/nginx.conf": "main", "/etc/nginx/enabled/a": "a", "/etc/nginx/enabled/abs": "a", "/docker/nginx/enabled/abs": "a", "/etc/nginx/enabled/text": "a",
 	} {
@@ -213,6 +213,15 @@ func TestMount(t *testing.T) {
 	}
 	if r.Exists("/etc/nginx-other/nginx.conf") {
 		t.Error("the prefix ends within a name")
+	}
+	other := r.View("/etc/nginx", "docker/nginx-other")
+	for root, want := range map[*Root]string{r: "main", other: "other"} {
+		if f, err := root.Read("/etc/nginx/nginx.conf"); err != nil || string(f.Data) != want {
+			t.Errorf("%s: %v, %v", want, f, err)
+		}
+	}
+	if whole.Exists("/etc/nginx/nginx.conf") {
+		t.Error("a view changes the root")
 	}
 	if got, err := r.Glob("/etc/nginx/conf.d/*.conf"); err != nil || !slices.Equal(got, []string{"/etc/nginx/conf.d/10-x.conf"}) {
 		t.Errorf("%v, %v", got, err)

@@ -44,6 +44,8 @@ type candidates struct {
 	builds    []string // files that may make what the configurations lack
 	// nginxTemplates and fpmTemplates are files that become a daemon's once they are rendered.
 	nginxTemplates, fpmTemplates []source.Problem
+	// bare is the repository without a guess where it is deployed; nil where paths are no guess.
+	bare *source.Root
 }
 
 // search tells the files below a directory of a root apart by content.
@@ -261,7 +263,7 @@ func (s *Stack) addNginxCandidates(root *source.Root, c candidates) error {
 		if read[p] {
 			continue
 		}
-		config, err := nginx.Load(root, p, nginx.Options{})
+		config, err := nginx.Load(c.nginxView(root, p), p, nginx.Options{})
 		if err != nil {
 			return err
 		}
@@ -320,7 +322,8 @@ func (s *Stack) addFPMCandidates(root *source.Root, c candidates) error {
 			pools[dir] = append(pools[dir], p)
 			continue
 		}
-		m, err := fpm.Load(root, p, fpm.OptionsFor(root, p))
+		o := fpm.OptionsFor(root, p)
+		m, err := fpm.Load(c.fpmView(root, f, o), p, o)
 		if err != nil {
 			return err
 		}
@@ -363,7 +366,8 @@ func loadRepository(dir string, o Options) (*Stack, error) {
 		return nil, err
 	}
 	s.builds = &builds{root: root, paths: c.builds}
-	mount(root, c)
+	c.bare = root
+	root = deployedView(c)
 	if len(c.compose) > 0 && len(o.Hosts) == 0 {
 		var notes []string
 		s.containers, notes = newContainers(root, c.compose)
@@ -390,28 +394,57 @@ func loadRepository(dir string, o Options) (*Stack, error) {
 // deployed are directories that configurations name by absolute paths.
 var deployed = []string{"/etc/nginx", "/usr/local/etc/nginx", "/usr/local/nginx/conf", "/usr/local/openresty/nginx/conf", "/opt/bitnami/nginx/conf"}
 
-// mount makes the absolute directories that configurations name lead into the repository: the
-// directory of an nginx main file stands for /etc/nginx, one called php-fpm.d or pool.d for
-// FPM's.
-func mount(root *source.Root, c candidates) {
+// deployedView is the repository with the absolute directories that configurations name leading
+// into it: the directory of an nginx main file stands for /etc/nginx, one called php-fpm.d or
+// pool.d for FPM's. Where there are several, it is the first; a main file has a view of its own.
+func deployedView(c candidates) *source.Root {
+	root := c.bare
 	if len(c.entries) > 0 {
-		for _, prefix := range deployed {
-			if !root.Exists(prefix) {
-				root.Mount(prefix, path.Dir(c.entries[0]))
-			}
-		}
+		root = c.nginxView(root, c.entries[0])
 	}
 	for _, p := range c.fpm {
 		if deployed, lies, ok := fpm.PoolDir(p); ok && !root.Exists(deployed) {
-			root.Mount(deployed, lies)
+			root = root.View(deployed, lies)
 		}
 		dir := path.Dir(p)
 		for _, prefix := range fpm.PoolDirs(path.Base(dir)) {
 			if !root.Exists(prefix) {
-				root.Mount(prefix, dir)
+				root = root.View(prefix, dir)
 			}
 		}
 	}
+	return root
+}
+
+// nginxView is the repository as one of its main files of nginx has it, in whose own directory
+// are the sites of its server and not those of another.
+func (c *candidates) nginxView(root *source.Root, conf string) *source.Root {
+	if c.bare == nil {
+		return root
+	}
+	for _, prefix := range deployed {
+		if !c.bare.Exists(prefix) {
+			root = root.View(prefix, path.Dir(conf))
+		}
+	}
+	return root
+}
+
+// fpmView is the repository as one of its main files of FPM has it: the directory beside it that is
+// called like the one of an include stands for that.
+func (c *candidates) fpmView(root *source.Root, conf *source.File, o fpm.Options) *source.Root {
+	if c.bare == nil {
+		return root
+	}
+	for _, pattern := range fpm.Includes(conf, o) {
+		dir := path.Dir(pattern)
+		beside := path.Join(path.Dir(conf.Path), path.Base(dir))
+		info, err := c.bare.Stat(beside)
+		if err == nil && info.IsDir() && !c.bare.Exists(dir) && !fpm.VersionsDiffer(dir, beside) {
+			root = root.View(dir, beside)
+		}
+	}
+	return root
 }
 
 // loadFiles makes one stack of single files, told by content.

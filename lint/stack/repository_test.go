@@ -37,6 +37,48 @@ fpm debian 8.2 /roles/php/files/etc/php/8.2/fpm/php-fpm.conf
   www unix:/run/php/php8.2-fpm.sock
 server a, location ~ \.php$: unix:/run/php/php8.2-fpm.sock=www
 `},
+	{"a copy of /etc/nginx and /etc/php", files{
+		"server/nginx/nginx.conf":          "user www-data;\nevents {}\nhttp { include /etc/nginx/sites-enabled/*; }\n",
+		"server/nginx/sites-enabled/a":     "server { server_name a; root /srv; location ~ \\.php$ { " + params + "fastcgi_pass unix:/run/php/php8.2-fpm.sock; } }\n",
+		"server/php/8.2/fpm/php-fpm.conf":  "[global]\npid = /run/php/php8.2-fpm.pid\ninclude=/etc/php/8.2/fpm/pool.d/*.conf\n",
+		"server/php/8.2/fpm/pool.d/a.conf": poolFile("www", "/run/php/php8.2-fpm.sock", "listen.owner = www-data"),
+	}, `
+nginx /server/nginx/nginx.conf
+fpm other /server/php/8.2/fpm/php-fpm.conf
+  www unix:/run/php/php8.2-fpm.sock
+server a, location ~ \.php$: unix:/run/php/php8.2-fpm.sock=www
+`},
+	{"an include of another version's pools", files{
+		"v1.0/php/8.2/fpm/php-fpm.conf":    "[global]\npid = /run/php/php8.2-fpm.pid\ninclude=/etc/php/8.1/fpm/pool.d/*.conf\n",
+		"v1.0/php/8.2/fpm/pool.d/www.conf": poolFile("www", "/run/php/php8.2-fpm.sock"),
+		"v1.0/php/8.3/fpm/php-fpm.conf":    "[global]\npid = /run/php/php8.3-fpm.pid\ninclude=/etc/php/8.3/fpm/pool.d/*.conf\n",
+		"v1.0/php/8.3/fpm/pool.d/www.conf": poolFile("www", "/run/php/php8.3-fpm.sock"),
+	}, `
+fpm other /v1.0/php/8.2/fpm/php-fpm.conf
+fpm other /v1.0/php/8.3/fpm/php-fpm.conf
+  www unix:/run/php/php8.3-fpm.sock
+fpm other /v1.0/php/8.2/fpm/pool.d/www.conf
+  www unix:/run/php/php8.2-fpm.sock
+`},
+	{"services with main files of their own", files{
+		"blog/nginx/nginx.conf":       "user nginx;\nevents {}\nhttp { upstream blog { server 127.0.0.1:9000; } include /etc/nginx/conf.d/*.conf; }\n",
+		"blog/nginx/conf.d/site.conf": "server { server_name blog; root /srv; location ~ \\.php$ { " + params + "fastcgi_pass blog; } }\n",
+		"blog/php/php-fpm.conf":       "[global]\ninclude=/usr/local/etc/php-fpm.d/*.conf\n",
+		"blog/php/php-fpm.d/www.conf": poolFile("blog", "127.0.0.1:9000"),
+		"shop/nginx/nginx.conf":       "user nginx;\nevents {}\nhttp { upstream shop { server 127.0.0.1:9001; } include /etc/nginx/conf.d/*.conf; }\n",
+		"shop/nginx/conf.d/site.conf": "server { server_name shop; root /srv; location ~ \\.php$ { " + params + "fastcgi_pass shop; } }\n",
+		"shop/php/php-fpm.conf":       "[global]\ninclude=etc/php-fpm.d/*.conf\n",
+		"shop/php/php-fpm.d/www.conf": poolFile("shop", "127.0.0.1:9001"),
+	}, `
+nginx /blog/nginx/nginx.conf
+nginx /shop/nginx/nginx.conf
+fpm other /blog/php/php-fpm.conf
+  blog 127.0.0.1:9000
+fpm other /shop/php/php-fpm.conf
+  shop 127.0.0.1:9001
+server blog, location ~ \.php$: 127.0.0.1:9000=blog
+server shop, location ~ \.php$: 127.0.0.1:9001=shop
+`},
 	{"two images of PHP on the same port", files{
 		"app/nginx.conf":       oneSite("user nginx;\n", "app:9000"),
 		"app/php/www.conf":     poolFile("www", "9000"),
