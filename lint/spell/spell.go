@@ -8,16 +8,22 @@ import (
 
 // Hint is `; did you mean "WORD"?` with the nearest of the known words, "" where none is near.
 func Hint(word string, known []string) string {
-	best, at := "", max(2, len(word)/2)
-	for _, k := range known {
-		if d := distance(strings.TrimLeft(word, "-"), k); d < at {
-			best, at = k, d
-		}
-	}
+	best := Nearest(strings.TrimLeft(word, "-"), known, max(2, len(word)/2)-1)
 	if best == "" {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %q?", best)
+}
+
+// Nearest is the known word that fewest edits make of a word, "" where that takes more than most.
+func Nearest(word string, known []string, most int) string {
+	best, at := "", most+1
+	for _, k := range known {
+		if d := distance(word, k); d < at {
+			best, at = k, d
+		}
+	}
+	return best
 }
 
 // maxWord bounds the words that are compared, in bytes: the work is quadratic.
