@@ -77,7 +77,11 @@ func newJob(c *cli.Context) (*job, error) {
 	j := &job{rules: policy.Rules(chosen, selected), stacks: loads(load, policy), policy: policy}
 	if name := cmp.Or(c.String("baseline"), policy.Baseline); name != "" && c.String("write-baseline") == "" {
 		if j.baseline, err = lint.ReadBaseline(name); err != nil {
-			return nil, fmt.Errorf("--baseline: %w", err)
+			by := "--baseline"
+			if c.String("baseline") == "" {
+				by = policy.File + ": baseline"
+			}
+			return nil, fmt.Errorf("%s: %w", by, err)
 		}
 	}
 	return j, nil
