@@ -2,8 +2,10 @@ package rules
 
 import (
 	_ "embed"
+	"fmt"
 
 	"fpmlint/lint"
+	"fpmlint/lint/nginx"
 	"fpmlint/lint/source"
 )
 
@@ -46,6 +48,24 @@ func checkNginxSyntax(p *lint.Pass) {
 				Related: problem.Related,
 			})
 		}
+		reportSameUpstreams(p, c)
+	}
+}
+
+// reportSameUpstreams reports upstreams of one name. Two files of a repository may be two servers', of
+// which each gets one.
+func reportSameUpstreams(p *lint.Pass, c *nginx.Config) {
+	for _, u := range c.Twice {
+		first, second := c.Upstream(u.Name).Scope.Statement.NameSpan(), u.Scope.Statement.NameSpan()
+		if p.Stack.Loose && !c.Root.Rendered() && first.File != second.File {
+			continue
+		}
+		p.Report(lint.Finding{
+			Message: fmt.Sprintf(`duplicate upstream "%s"`, u.Name),
+			Help:    nginxHelp(source.Problem{Kind: source.Invalid}),
+			Span:    second,
+			Related: []source.Related{{Span: first, Message: "the first one"}},
+		})
 	}
 }
 

@@ -20,8 +20,8 @@ func check(statements []*Statement) (problems []source.Problem, structural bool)
 	report := func(at source.Span, format string, args ...any) {
 		problems = append(problems, source.Problem{Kind: source.Syntax, Message: fmt.Sprintf(format, args...), Span: at})
 	}
-	var walk func(list []*Statement, opaque bool)
-	walk = func(list []*Statement, opaque bool) {
+	var walk func(list []*Statement, parent string, opaque bool)
+	walk = func(list []*Statement, parent string, opaque bool) {
 		var seen []nameID
 		for _, s := range list {
 			if strings.HasPrefix(s.Name, "\xef\xbb\xbf") {
@@ -37,13 +37,15 @@ func check(statements []*Statement) (problems []source.Problem, structural bool)
 					report(s.Span(), `directive "%s" is not terminated by ";"`, s.Name)
 				}
 				// The bodies of map and its likes hold data, whose keys may look like directives.
-				walk(s.Block, s.is(data))
+				walk(s.Block, s.Name, s.is(data))
 				continue
 			}
 			if opaque {
 				continue
 			}
 			switch {
+			case s.Name == "fastcgi_pass" && (parent == "server" || parent == "http"):
+				report(s.NameSpan(), `"%s" directive is not allowed here; it belongs into a location`, s.Name)
 			case wrongCount(s):
 				report(s.Span(), `invalid number of arguments in "%s" directive`, s.Name)
 			case s.is(block) && (s.Name != "server" && s.Name != "if" || len(s.Args) == 0):
@@ -61,7 +63,7 @@ func check(statements []*Statement) (problems []source.Problem, structural bool)
 			}
 		}
 	}
-	walk(statements, false)
+	walk(statements, "", false)
 	return problems, structural
 }
 

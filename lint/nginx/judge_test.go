@@ -71,7 +71,7 @@ func judged() []string {
 		"log_format x \"" + strings.Repeat("a", 4094) + "\";", "log_format x \"" + strings.Repeat("a", 4095) + "\";", "log_format x " + strings.Repeat("a", 4095) + ";", "log_format x " + strings.Repeat("a", 4097) + ";",
 		"server { }", "server {", "server { } }", "server ;", "server { listen 127.0.0.1:1; location / { return 200; } }", "server { location / { return 200; }",
 		"server { location = /a{ return 200; } }", "server{listen 127.0.0.1:1;}", "map $host $a { default 1; }", "map $host $a { default 1 }", "map $host $a { ~x{2} 1; }", `map $host $a { "~x{2}" 1; }`,
-		"map $host $a { root 1; }", "map $host $a { fastcgi_pas 1; }", "geo $a { default 0; 127.0.0.0/8 1; }", "upstream u { server 127.0.0.1:1; keepalive 2; }",
+		"map $host $a { root 1; }", "map $host $a { fastcgi_pas 1; }", "fastcgi_pass unix:/a;", "server { fastcgi_pass unix:/a; }", "geo $a { default 0; 127.0.0.0/8 1; }", "upstream u { server 127.0.0.1:1; keepalive 2; }",
 		"server { if ($host = \"a\") { return 200; } }", "server { if ($host ~* \"a{2}\") { return 200; } }", "server { root /a; root /b; }",
 		"types { text/html html; }", "server_tokens {", "root \"/srv;\n", "keepalive_timeout 1m30s;", "keepalive_timeout 75s 60s;",
 		"client_max_body_size 1g;", "client_max_body_size 1k;", "client_max_body_size 1kb;", "client_max_body_size -1;", "client_max_body_size 1.5m;", "client_max_body_size 0;",

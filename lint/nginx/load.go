@@ -49,6 +49,8 @@ type Config struct {
 	// Upstreams are those in the http block, by name in lower case: nginx takes PHP for php
 	// (ngx_http_upstream_add).
 	Upstreams map[string]*Upstream
+	// Twice are upstream blocks whose name another one before them has.
+	Twice []*Upstream
 	// Fragment says that the main file is not nginx's own: it is read as inside a block.
 	Fragment bool
 
@@ -128,7 +130,7 @@ func (c *Config) build(mains []*source.File, fragment string) {
 	}
 	l.spliceAll(inner, mains)
 	c.Main = main
-	c.Upstreams = upstreams(main)
+	c.Upstreams, c.Twice = upstreams(main)
 }
 
 // loader resolves includes. Files are read and parsed in parallel first, then spliced in order.

@@ -32,9 +32,9 @@ type UpstreamServer struct {
 }
 
 // upstreams collects the groups of the http block. Where a name is defined twice, which nginx
-// refuses, the first counts.
-func upstreams(main *Scope) map[string]*Upstream {
-	out := map[string]*Upstream{}
+// refuses, the first counts; twice are the others.
+func upstreams(main *Scope) (out map[string]*Upstream, twice []*Upstream) {
+	out = map[string]*Upstream{}
 	for _, http := range main.Children {
 		if http.Kind != "http" {
 			continue
@@ -46,10 +46,12 @@ func upstreams(main *Scope) map[string]*Upstream {
 			name := s.Statement.Arg(0)
 			if key := strings.ToLower(name); out[key] == nil {
 				out[key] = readUpstream(name, s)
+			} else {
+				twice = append(twice, &Upstream{Name: name, Scope: s})
 			}
 		}
 	}
-	return out
+	return out, twice
 }
 
 // Upstream is the group of a name, nil if there is none.
