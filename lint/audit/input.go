@@ -51,7 +51,8 @@ func isSnapshot(p string) bool {
 }
 
 // Find lists the inputs of the paths: files as they are, directories that are laid out like a
-// root, and all of these below other directories.
+// root, and all of these below other directories. A link there counts where it leads to no file that is
+// listed anyhow, or to nothing, which is a host that cannot be read.
 func Find(paths []string) ([]Input, error) {
 	var out []Input
 	for _, p := range paths {
@@ -63,26 +64,51 @@ func Find(paths []string) ([]Input, error) {
 			out = append(out, Input{p})
 			continue
 		}
+		var links []string
 		err = filepath.WalkDir(p, func(name string, d fs.DirEntry, err error) error {
+			input := isSnapshot(name) || strings.HasSuffix(name, ".json")
 			switch {
 			case err != nil:
 				return err
 			case d.IsDir() && name != p && stack.RootLike(name):
 				out = append(out, Input{name})
 				return filepath.SkipDir
-			case d.Type().IsRegular() && (isSnapshot(name) || strings.HasSuffix(name, ".json")):
+			case input && d.Type().IsRegular():
 				out = append(out, Input{name})
+			case input && d.Type() == fs.ModeSymlink:
+				links = append(links, name)
 			}
 			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
+		out = append(out, leading(links, p)...)
 	}
 	if len(out) == 0 {
 		return nil, errors.New("no snapshot, root or report was found")
 	}
 	return out, nil
+}
+
+// leading are the links that lead out of a directory, or to nothing.
+func leading(links []string, dir string) (out []Input) {
+	top, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		top = dir
+	}
+	for _, name := range links {
+		real, err := filepath.EvalSymlinks(name)
+		if err == nil {
+			info, err := os.Stat(real)
+			listed := strings.HasPrefix(real, strings.TrimSuffix(top, "/")+"/") && (isSnapshot(real) || strings.HasSuffix(real, ".json"))
+			if listed || err == nil && !info.Mode().IsRegular() {
+				continue
+			}
+		}
+		out = append(out, Input{name})
+	}
+	return out
 }
 
 // result is what one host came to.
@@ -215,6 +241,8 @@ type document struct {
 
 const maxReport = 64 << 20
 
+var errNoReport = errors.New("no report of fpmlint lint --format json")
+
 func (in Input) report() ([]result, error) {
 	f, err := os.Open(in.path)
 	if err != nil {
@@ -230,7 +258,11 @@ func (in Input) report() ([]result, error) {
 	}
 	var d document
 	if err := json.Unmarshal(data, &d); err != nil {
-		return nil, fmt.Errorf("no report of fpmlint lint --format json: %w", err)
+		var shape *json.UnmarshalTypeError
+		if errors.As(err, &shape) {
+			return nil, errNoReport
+		}
+		return nil, fmt.Errorf("%w: %w", errNoReport, err)
 	}
 	r := result{host: in.Name(), status: OK}
 	if d.Host != "" {
@@ -245,7 +277,7 @@ func (in Input) report() ([]result, error) {
 	case d.Hosts != nil:
 		return nil, errors.New("a report of fpmlint audit is no host: --since takes it")
 	case d.Stacks == nil || d.Findings == nil:
-		return nil, errors.New("no report of fpmlint lint --format json")
+		return nil, errNoReport
 	}
 	for _, f := range d.Findings {
 		if _, known := ranks[f.Severity]; !known {

@@ -15,6 +15,8 @@ var (
 		`|\b(?:fastcgi|uwsgi|scgi)_param\s+["']?((?-i:[A-Z][A-Z0-9_]*))["']?\s+|(?:^|\s)([a-z][a-z0-9_.]*)\s+(?:=|is)\s+`)
 	// quotedWord is a word at which a daemon stops.
 	quotedWord = lazy.Regexp(`unexpected "([^"]*)"`)
+	// quotedLogin is a password before a host, where a sentence names an address without its scheme.
+	quotedLogin = lazy.Regexp(`(?:^|[\s"'(=])[^\s:/@"'(=]+:([^\s/"'][^\s"']*)@`)
 )
 
 // Text masks a sentence that quotes a configuration, such as a finding's message. What follows the
@@ -29,6 +31,9 @@ func Text(s string) string {
 	}
 	for _, at := range quotedWord().FindAllStringSubmatchIndex(s, -1) {
 		m.blur(at[2], at[3])
+	}
+	for _, at := range quotedLogin().FindAllStringSubmatchIndex(s, -1) {
+		m.hide(at[2], at[3])
 	}
 	m.text(0, len(s))
 	return string(m.result())

@@ -84,7 +84,7 @@ type strictTar struct {
 func (t *strictTar) Next() (*tar.Header, error) {
 	h, err := t.Reader.Next()
 	if err != nil {
-		return nil, err
+		return nil, damaged(err)
 	}
 	name := path.Clean(h.Name)
 	t.total += h.Size
@@ -102,6 +102,19 @@ func (t *strictTar) Next() (*tar.Header, error) {
 	}
 	t.seen[name] = true
 	return h, nil
+}
+
+func (t *strictTar) Read(b []byte) (int, error) {
+	n, err := t.Reader.Read(b)
+	return n, damaged(err)
+}
+
+// damaged says in plain words what a reader of archives says of their inside.
+func damaged(err error) error {
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	return fmt.Errorf("the archive is damaged: %w", err)
 }
 
 func decompress(r io.Reader) (plain io.Reader, closer func(), err error) {
