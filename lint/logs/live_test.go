@@ -70,11 +70,7 @@ var faults = []*fault{
 	{name: "allowed clients", pair: pair{listen: "127.0.0.1:{port}", pass: "fastcgi_pass 127.0.0.1:{port};", pool: "listen.allowed_clients = 10.9.9.9\ncatch_workers_output = yes"},
 		act: ask("/ok.php"), want: "client-disallowed", confidence: Proven},
 	{name: "reload cuts off", want: "reload-cut", confidence: Likely, act: func(p *pair) {
-		done := make(chan struct{})
-		go func() { p.get("/sleep.php?s=3"); close(done) }()
-		time.Sleep(500 * time.Millisecond)
-		p.signal(syscall.SIGUSR2)
-		<-done
+		p.during("/hang.php", func(int) { p.signal(syscall.SIGUSR2) })
 	}},
 	{name: "closed early", pair: pair{pass: "fastcgi_pass 127.0.0.1:{port};"}, want: "worker-closed", confidence: Likely, act: func(p *pair) {
 		l, err := net.Listen("tcp", p.fill("127.0.0.1:{port}"))

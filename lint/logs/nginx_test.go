@@ -72,7 +72,7 @@ func TestNginxCauses(t *testing.T) {
 		`[crit] 8#8: *2 SSL_do_handshake() failed (SSL: error:0A000438:SSL routines::tlsv1 alert) while SSL handshaking to upstream`:                                           "tls-failed",
 		`[alert] 8#8: *2 6 worker_connections are not enough while connecting to upstream`:                                                                                     "nginx-resources",
 		`[alert] 8#8: *2 socket() failed (24: Too many open files) while connecting to upstream`:                                                                               "nginx-resources",
-		`[crit] 8#8: *2 open() "/var/lib/nginx/fastcgi/1/00/0000000001" failed (13: Permission denied) while reading upstream`:                                                 "nginx-resources",
+		`[crit] 8#8: *2 open() "/var/lib/nginx/fastcgi/1/00/0000000001" failed (13: Permission denied) while reading upstream`:                                                 "temp-denied",
 		`[error] 8#8: *2 FastCGI sent in stderr: "Primary script unknown" while reading response header from upstream`:                                                         "script-unknown",
 		`[error] 8#8: *2 FastCGI sent in stderr: "Access to the script '/a.php5' has been denied (see security.limit_extensions)" while reading response header from upstream`: "script-denied",
 		`[error] 8#8: *2 FastCGI sent in stderr: "PHP message: PHP Fatal error:  Allowed memory size of 16777216 bytes exhausted" while reading response header from upstream`: "php-error",

@@ -238,8 +238,8 @@ func (p *pair) many(n int, uri string) {
 	all.Wait()
 }
 
-// kill sends a signal to the worker of a page that hangs, and waits for the page to end.
-func (p *pair) kill(uri string, signal syscall.Signal) int {
+// during does something while a page hangs, told the worker, and waits for the page to end.
+func (p *pair) during(uri string, do func(worker int)) {
 	p.t.Helper()
 	done := make(chan struct{})
 	go func() {
@@ -250,9 +250,18 @@ func (p *pair) kill(uri string, signal syscall.Signal) int {
 	time.Sleep(200 * time.Millisecond)
 	pid, err := strconv.Atoi(p.read("run/pid"))
 	p.check(err)
-	p.check(syscall.Kill(pid, signal))
+	do(pid)
 	<-done
-	return pid
+}
+
+// kill sends a signal to the worker of a page that hangs.
+func (p *pair) kill(uri string, signal syscall.Signal) (worker int) {
+	p.t.Helper()
+	p.during(uri, func(pid int) {
+		worker = pid
+		p.check(syscall.Kill(pid, signal))
+	})
+	return worker
 }
 
 // worker is one of PHP-FPM's workers.

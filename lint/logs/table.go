@@ -179,7 +179,9 @@ var table = []*Message{
 	{Log: NginxLog, Text: "upstream sent too big early hints"},
 
 	// nginx's own means, and the visitor.
+	{Log: NginxLog, Text: `open() "{file}" failed`, While: readBody, Errno: eacces, Cause: "temp-denied", Status: 500},
 	{Log: NginxLog, Text: `open() "{file}" failed`, While: readBody, Cause: "nginx-resources", Status: 500},
+	{Log: NginxLog, Text: `mkdir() "{file}" failed`, While: readBody, Errno: eacces, Cause: "temp-denied", Status: 500},
 	{Log: NginxLog, Text: `mkdir() "{file}" failed`, While: readBody, Cause: "nginx-resources", Status: 500},
 	{Log: NginxLog, Text: `pwrite() "{file}" failed`, While: readBody, Cause: "nginx-resources", Status: 200},
 	{Log: NginxLog, Text: `pwritev() "{file}" failed`, While: readBody, Cause: "nginx-resources", Status: 200},
