@@ -3,7 +3,6 @@ package rules_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 
@@ -19,7 +18,7 @@ func TestConnectLive(t *testing.T) {
 		"socket-mismatch", "upstream-unresolvable", "pass-form", "upstream-default-port", "listen-allowed-clients",
 		"no-live-upstream", "proxy-unreachable", "proxy-pass-to-fpm", "variable-pass-no-resolver",
 	}
-	ports := freePorts(t, 7)
+	ports := live.Ports(t, 7)
 	expand := func(text string) string {
 		for i, port := range ports {
 			text = strings.ReplaceAll(text, fmt.Sprintf("@P%d@", i), port)
@@ -121,23 +120,4 @@ func TestConnectLive(t *testing.T) {
 	if len(r.Skipped) > 0 {
 		t.Errorf("skipped: %v", r.Skipped)
 	}
-}
-
-// freePorts are ports on which nobody listens.
-func freePorts(t *testing.T, n int) []string {
-	t.Helper()
-	var ports []string
-	for range n {
-		l, err := net.Listen("tcp", ":0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close() //nolint:errcheck // all at the end, so that no port comes twice
-		_, port, err := net.SplitHostPort(l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		ports = append(ports, port)
-	}
-	return ports
 }

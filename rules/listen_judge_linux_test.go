@@ -13,7 +13,7 @@ import (
 func TestListensAgainstFPM(t *testing.T) {
 	t.Parallel()
 	live.Programs(t)
-	port := freePorts(t, 1)[0]
+	port := live.Ports(t, 1)[0]
 	for _, listen := range []string{
 		port, "127.0.0.1:" + port, "127.0.0.1:0" + port, "[::1]:" + port, "[::]:" + port, "0.0.0.0:" + port, "localhost:" + port, "*:" + port, ":" + port,
 		"0", "127.0.0.1:0", "70000", "127.0.0.1:70000", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:" + port + "x", "::1:" + port, "[::1:" + port,

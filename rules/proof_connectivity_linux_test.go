@@ -82,7 +82,7 @@ func pools(t *testing.T, s *live.Server) (status int, answering string) {
 }
 
 func TestProofConnectivity(t *testing.T) {
-	ports := freePorts(t, 10)
+	ports := live.Ports(t, 10)
 	port := func(i int) string { return "127.0.0.1:" + ports[i] }
 	tcp := func(pass, listen string) string {
 		return live.Site(live.PHPServer("bad.test", pass, "")) + live.Master("php", "", live.Pool("www", "a.sock", "listen = "+listen))

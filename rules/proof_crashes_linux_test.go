@@ -96,7 +96,7 @@ func debugger(port string) func(*testing.T, *live.Server) {
 
 func TestProofXdebug(t *testing.T) {
 	t.Parallel()
-	port := freePorts(t, 1)[0]
+	port := live.Ports(t, 1)[0]
 	(&proof{
 		rule: "xdebug-enabled", severity: lint.Warning, before: debugger(port),
 		archive: live.Site(live.PHPServer("bad.test", "unix:@DIR@/a.sock", "            fastcgi_read_timeout 2s;\n")) + version("8.2", "fpm.log", "a.sock") +

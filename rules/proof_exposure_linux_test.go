@@ -91,7 +91,7 @@ func untold(t *testing.T, s *live.Server) (status int, log string) {
 }
 
 func TestProofExposure(t *testing.T) {
-	ports := freePorts(t, 2)
+	ports := live.Ports(t, 2)
 	port := ports[0]
 	prove(t, map[string]proof{
 		"socket-world-writable": {

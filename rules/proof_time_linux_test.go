@@ -23,7 +23,7 @@ func abandoned(t *testing.T, s *live.Server) (status int, body string) {
 }
 
 func TestProofTime(t *testing.T) {
-	address := "127.0.0.1:" + freePorts(t, 1)[0]
+	address := "127.0.0.1:" + live.Ports(t, 1)[0]
 	prove(t, map[string]proof{
 		"read-timeout-zero": {
 			rule: "read-timeout-zero", archive: site("            fastcgi_read_timeout 0; # want \"read-timeout-zero: \"\n", ""),

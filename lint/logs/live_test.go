@@ -137,7 +137,7 @@ var faults = []*fault{
 	{name: "blackout", want: "no-live-upstream", confidence: Proven, act: func(p *pair) { p.get("/sleep.php?s=3"); p.get("/ok.php") },
 		pair: pair{children: 6, http: "upstream p { server unix:{dir}/run/a.sock; server unix:{dir}/run/../run/a.sock; }", pass: "fastcgi_pass p;", location: "fastcgi_read_timeout 1s;"}},
 	{name: "client gone", want: "client-gone", confidence: Proven, act: func(p *pair) {
-		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.web))
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%s", p.web))
 		p.check(err)
 		_, err = c.Write([]byte("GET /sleep.php?s=2 HTTP/1.1\r\nHost: shop.example\r\n\r\n"))
 		p.check(err)

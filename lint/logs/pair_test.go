@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"fpmlint/testdata/live"
 )
 
 // pair is a real nginx and a real PHP-FPM in a directory of their own. The zero values of its texts
@@ -31,7 +33,7 @@ type pair struct {
 	children, connections                int
 	noParams                             bool // fastcgi_params are left out
 
-	port, web int
+	port, web string
 	fpm       *exec.Cmd
 	fpmEnded  chan struct{}
 }
@@ -74,7 +76,8 @@ func (p *pair) start(t *testing.T) {
 		p.check(os.Chmod(filepath.Join(dir, d), 0o777))
 	}
 	p.check(os.Chmod(dir, 0o755))
-	p.port, p.web = freePort(t), freePort(t)
+	ports := live.Ports(t, 2)
+	p.port, p.web = ports[0], ports[1]
 	for name, code := range scripts {
 		p.write("web/"+name, code)
 	}
@@ -84,7 +87,7 @@ func (p *pair) start(t *testing.T) {
 	p.wait(func() bool { return strings.Contains(p.read("fpm.log"), "ready to handle connections") })
 	p.run("nginx.out", nginxProgram, "-p", dir, "-c", dir+"/nginx.conf")
 	p.wait(func() bool {
-		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.web))
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%s", p.web))
 		if err == nil {
 			_ = c.Close()
 		}
@@ -99,22 +102,13 @@ func (p *pair) check(err error) {
 	}
 }
 
-func freePort(t *testing.T) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close() //nolint:errcheck // only its number is wanted
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // write puts a file below the directory.
 func (p *pair) write(name, text string) {
 	p.check(os.WriteFile(filepath.Join(p.dir, name), []byte(p.fill(text)), 0o644))
 }
 
 func (p *pair) fill(text string) string {
-	return strings.NewReplacer("{dir}", p.dir, "{port}", strconv.Itoa(p.port)).Replace(text)
+	return strings.NewReplacer("{dir}", p.dir, "{port}", p.port).Replace(text)
 }
 
 func (p *pair) read(name string) string {
@@ -167,7 +161,7 @@ http {
   access_log off; client_body_temp_path {dir}/tmp; fastcgi_temp_path {dir}/tmp; proxy_temp_path {dir}/tmp; uwsgi_temp_path {dir}/tmp; scgi_temp_path {dir}/tmp;
   %s
   server {
-    listen 127.0.0.1:%d; server_name shop.example; root {dir}/web;
+    listen 127.0.0.1:%s; server_name shop.example; root {dir}/web;
     %s
     location ~ \.php5?$ {
       %s
@@ -219,7 +213,7 @@ func (p *pair) wait(is func() bool) {
 // get asks nginx for a page; 0 is no answer.
 func (p *pair) get(uri string) int {
 	client := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	res, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d%s", p.web, uri))
+	res, err := client.Get(fmt.Sprintf("http://127.0.0.1:%s%s", p.web, uri))
 	if err != nil {
 		return 0
 	}

@@ -73,7 +73,7 @@ func TestLiveHandoff(t *testing.T) {
 	}
 	defer held.Close() //nolint:errcheck // a test
 	time.Sleep(100 * time.Millisecond)
-	if r, err = Run(t.Context(), Options{URL: server.URL, Handoffs: handoffs, Timeout: time.Second}); err != nil || r.Leg != ToFPM {
+	if r, err = Run(t.Context(), Options{URL: server.URL, Handoffs: handoffs, Timeout: 3 * time.Second}); err != nil || r.Leg != ToFPM {
 		t.Errorf("%v: %s, %+v", err, r.Verdict, r.Handoffs)
 	}
 }

@@ -46,7 +46,7 @@ var (
 	noScript   = site{status: 404, header: map[string]string{"Server": "nginx"}, body: "File not found.\n"}
 	plain500   = site{status: 500, body: "oops"}
 	dead       = site{hangUp: true}
-	slow       = site{status: 200, wait: 5 * time.Second}
+	slow       = site{status: 200, wait: time.Hour}
 )
 
 func (s site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -117,7 +117,10 @@ func TestLegs(t *testing.T) {
 				}
 				at, _ := start(c.visitor)
 				_, port, _ := net.SplitHostPort(at)
-				o := Options{URL: scheme + "://localhost:" + port + "/", Timeout: time.Second, TLS: &tls.Config{RootCAs: authority.pool}}
+				o := Options{URL: scheme + "://localhost:" + port + "/", Timeout: time.Minute, TLS: &tls.Config{RootCAs: authority.pool}}
+				if c.visitor.wait > 0 {
+					o.Timeout = time.Second
+				}
 				var name *string
 				if c.origin != nil {
 					o.Origin, name = start(*c.origin)
@@ -172,7 +175,7 @@ func TestOriginCertificate(t *testing.T) {
 	defer edge.Close()
 	origin := httptest.NewTLSServer(ok)
 	defer origin.Close()
-	a := ask(t.Context(), mustParse(t, "https://shop.example/"), Options{Timeout: 5 * time.Second}, origin.Listener.Addr().String())
+	a := ask(t.Context(), mustParse(t, "https://shop.example/"), Options{Timeout: time.Minute}, origin.Listener.Addr().String())
 	if a.Err != nil || a.Status != 200 || !strings.Contains(a.Certificate, "shop.example") && !strings.Contains(a.Certificate, "authority") {
 		t.Errorf("%+v", a)
 	}

@@ -71,7 +71,7 @@ func Prepare(t *testing.T, archive string) *Server {
 		t.Fatal(err)
 	}
 	s.client = &http.Client{
-		Timeout: 20 * time.Second,
+		Timeout: time.Minute,
 		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", filepath.Join(dir, "http.sock"))
@@ -179,7 +179,7 @@ func (s *Server) TryAll() (string, error) {
 }
 
 func output(argv ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
 	return string(out), err
@@ -253,25 +253,25 @@ func (s *Server) Begun() int {
 
 // AwaitBegun returns once that many have begun.
 func (s *Server) AwaitBegun(n int) {
-	for range 1000 {
+	for range 3000 {
 		if s.Begun() >= n {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	s.t.Errorf("%d requests have not begun after 10 seconds", n)
+	s.t.Errorf("%d requests have not begun after 30 seconds", n)
 }
 
 // AwaitLog returns once a log has a text.
 func (s *Server) AwaitLog(name, text string) {
 	s.t.Helper()
-	for range 1000 {
+	for range 3000 {
 		if strings.Contains(s.Read(name), text) {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	s.t.Errorf("%s has no %q after 10 seconds", name, text)
+	s.t.Errorf("%s has no %q after 30 seconds", name, text)
 }
 
 // Load asks for a path steadily until the returned function is called, which says how many answers
