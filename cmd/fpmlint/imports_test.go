@@ -13,7 +13,7 @@ var rooms = []string{
 	"lint/address", "lint/fastcgi", "lint/lazy", "lint/spell", "lint/source",
 	"lint/nginx", "lint/fpm", "lint/host", "lint/compose", "lint/stack",
 	"lint", "lint/config", "lint/logs", "lint/snapshot", "lint/audit", "lint/probe", "lint/report",
-	"rules", "fix", "cmd/fpmlint",
+	"rules", "fix", "cmd/fpmlint/early", "cmd/fpmlint",
 }
 
 // TestImports holds the packages to the order of the rooms. Rules and fixes do not know each other,

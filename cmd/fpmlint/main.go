@@ -15,6 +15,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	_ "fpmlint/cmd/fpmlint/early" // before all others
 	"fpmlint/lint/report"
 	"fpmlint/lint/spell"
 )

@@ -3,6 +3,7 @@ package host
 import (
 	"bytes"
 	"cmp"
+	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -34,11 +35,13 @@ func readProcesses(proc string) []Process {
 	if err != nil {
 		return out
 	}
+	all = withoutThreads(proc, all)
+	title := titles{proc: proc}
 	network := netOf(proc, "self")
 	confs := map[int]string{} // main file by the master's PID
 	parents := map[int]int{}  // master's PID by the worker's
 	for _, p := range all {
-		found, ok := titled(titleOf(proc, p.PID))
+		found, ok := titled(title.of(p.PID))
 		if !ok {
 			continue
 		}
@@ -74,20 +77,42 @@ func readProcesses(proc string) []Process {
 	return out
 }
 
-// titleOf is the first word of a process's command line, where a daemon keeps its title; "" where that
-// may not be seen. A machine has hundreds of processes, so each is read with three calls to the kernel.
-func titleOf(proc string, pid int) string {
-	fd, err := unix.Open(path.Join(proc, strconv.Itoa(pid), "cmdline"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+// withoutThreads leaves out the kernel's own threads, which are most processes of a small machine.
+// They have one parent, process 2, except in a container, where that is a program with a command line.
+func withoutThreads(proc string, all procfs.Procs) procfs.Procs {
+	children, err := os.ReadFile(path.Join(proc, "2/task/2/children"))
+	line, errLine := os.ReadFile(path.Join(proc, "2/cmdline"))
+	if err != nil || errLine != nil || len(line) > 0 {
+		return all
+	}
+	threads := map[int]bool{}
+	for _, pid := range strings.Fields(string(children)) {
+		if n, err := strconv.Atoi(pid); err == nil {
+			threads[n] = true
+		}
+	}
+	return slices.DeleteFunc(all, func(p procfs.Proc) bool { return threads[p.PID] })
+}
+
+// titles reads the titles of processes.
+type titles struct {
+	proc string
+	line [4096]byte
+}
+
+// of is the first word of a process's command line, where a daemon keeps its title; "" where that may
+// not be seen. A machine has hundreds of processes, so each is read with three calls to the kernel.
+func (t *titles) of(pid int) string {
+	fd, err := unix.Open(t.proc+"/"+strconv.Itoa(pid)+"/cmdline", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return ""
 	}
 	defer unix.Close(fd) //nolint:errcheck // only read
-	line := make([]byte, 4096)
-	n, err := unix.Read(fd, line)
+	n, err := unix.Read(fd, t.line[:])
 	if err != nil {
 		return ""
 	}
-	title, _, _ := bytes.Cut(line[:n], []byte{0})
+	title, _, _ := bytes.Cut(t.line[:n], []byte{0})
 	return string(title)
 }
 

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -46,6 +47,11 @@ func TestReadProcesses(t *testing.T) {
 		rollup = "55d0-7ffe ---p 00000000 00:00 0                          [rollup]\nRss:               40960 kB\nPss:               10240 kB\n"
 	)
 	proc := t.TempDir()
+	process(t, proc, 2, 1, "supervisord\x00", status, "") // in a container this may be any program
+	children := filepath.Join(proc, "2/task/2/children")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(children), 0o755), os.WriteFile(children, []byte("10 13 "), 0o444)); err != nil {
+		t.Fatal(err)
+	}
 	process(t, proc, 10, 1, "php-fpm: master process (/etc/php/8.2/fpm/php-fpm.conf)\x00\x00", status, rollup)
 	process(t, proc, 11, 10, "php-fpm: pool www\x00\x00\x00", status, rollup)
 	process(t, proc, 12, 10, "php-fpm: pool my shop        ", status, "")
