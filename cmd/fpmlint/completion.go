@@ -38,8 +38,9 @@ func completionCommand() *cli.Command {
 
 func manCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "man",
-		Usage: "print the man page",
+		Name:   "man",
+		Usage:  "print the man page",
+		Before: noArgument,
 		Action: func(c *cli.Context) error {
 			text, err := c.App.ToManWithSection(1)
 			if err != nil {

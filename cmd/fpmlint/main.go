@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	_ "fpmlint/cmd/fpmlint/early" // before all others
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/report"
 	"fpmlint/lint/spell"
 )
@@ -117,6 +118,14 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	return app
 }
 
+// noArgument is for commands that take none and have no advice on what was meant.
+func noArgument(c *cli.Context) error {
+	if c.Args().Present() {
+		return fmt.Errorf("%s takes no argument", c.Command.Name)
+	}
+	return nil
+}
+
 func commandNames(app *cli.App) []string {
 	var names []string
 	for _, c := range app.Commands {
@@ -125,11 +134,14 @@ func commandNames(app *cli.App) []string {
 	return names
 }
 
+var oneDash = lazy.Regexp(`^(flag needs an argument: |invalid .* for (?:flag )?)-([a-z])`)
+
 // suggestFlag adds the nearest flag to the flag package's error.
 func suggestFlag(c *cli.Context, err error) error {
 	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !ok {
-		return err
+		// The flag package names all flags with one dash.
+		return errors.New(oneDash().ReplaceAllString(err.Error(), "$1--$2"))
 	}
 	name = strings.TrimLeft(name, "-")
 	if len(name) == 1 {

@@ -10,8 +10,9 @@ import (
 
 func versionCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "version",
-		Usage: "print the version",
+		Name:   "version",
+		Usage:  "print the version",
+		Before: noArgument,
 		Action: func(c *cli.Context) error {
 			line := "fpmlint " + version()
 			if r := revision(); r != "" {
