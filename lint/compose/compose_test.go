@@ -117,6 +117,16 @@ func TestImage(t *testing.T) {
 		{"command", "FROM php:8.3-fpm\nCMD [\"php-fpm\", \"-y\", \"/x.conf\"]\n", "php:8.3-fpm", "/php/Dockerfile", ""},
 		{"all in one", "FROM nginx:alpine\nRUN apk add --no-cache php83-fpm\n", "nginx:alpine", "/php/Dockerfile", ""},
 		{"other stage's files", "FROM a AS x\nFROM php:8.3-fpm\nCOPY --from=x /etc/ /usr/local/etc/\n", "php:8.3-fpm", "/php/Dockerfile", ""},
+		{"other stage's files, in the working directory", "FROM a AS x\nFROM php:8.3-fpm\nCOPY --from=x /app .\n", "php:8.3-fpm", "", ""},
+		{"working directory", "FROM php:8.3-fpm\nWORKDIR /usr/local/etc\nCOPY . .\n", "php:8.3-fpm", "/php/Dockerfile", ""},
+		{"written here", "FROM php:8.3-fpm\nCOPY <<EOF /usr/local/etc/php-fpm.d/x.conf\n[www]\nlisten = 9001\nEOF\n", "php:8.3-fpm", "/php/Dockerfile", ""},
+		{"whole paths", "FROM php:8.3-fpm\nCOPY --parents etc/x.conf /usr/local/\n", "php:8.3-fpm", "/php/Dockerfile", ""},
+		{"owner", "from php:8.3-fpm as run\ncopy --chown=www-data --link www.conf /usr/local/etc/php-fpm.d/\n", "php:8.3-fpm", "", "/usr/local/etc/php-fpm.d/www.conf"},
+		{"archive", "FROM php:8.3-fpm\nADD conf.tar.gz /usr/local/etc/\n", "php:8.3-fpm", "/php/Dockerfile", ""},
+		{"fetched", "FROM php:8.3-fpm\nADD https://example.com/www.conf /usr/local/etc/php-fpm.d/\n", "php:8.3-fpm", "/php/Dockerfile", ""},
+		{"heredoc", "FROM php:8.3-fpm\nRUN <<EOF\necho\nEOF\n", "php:8.3-fpm", "/php/Dockerfile", ""},
+		{"before FROM", "ARG V=8.3\nFROM php:${V}-fpm\n", "php:${V}-fpm", "", ""},
+		{"nothing before FROM", "RUN true\nFROM php:8.3-fpm\n", "", "/php/Dockerfile", ""},
 		{"broken", "FRM x\n", "", "/php/Dockerfile", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/command"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
 	"fpmlint/lint/lazy"
@@ -53,31 +53,68 @@ func (s *Service) ImageIn(root *source.Root) Image {
 	if err != nil {
 		return Image{Unknown: f.Display}
 	}
-	stages, _, err := instructions.Parse(parsed.AST, nil)
-	if err != nil || len(stages) == 0 {
+	stages, ok := stagesOf(parsed.AST)
+	if !ok {
 		return Image{Unknown: f.Display}
 	}
 	image := Image{}
 	for _, stage := range chain(stages, s.Build.Target) {
-		image.Base = stage.BaseName
-		for _, c := range stage.Commands {
+		image.Base = stage.base
+		for _, c := range stage.commands {
 			image.command(c, context, f.Display)
 		}
 	}
 	return image
 }
 
+// stage is a FROM with what follows it.
+type stage struct {
+	base, name string
+	commands   []*parser.Node
+}
+
+// stagesOf parts a Dockerfile at its FROMs. Buildkit's typed instructions would do that too, but they
+// check what no image's configuration depends on, and each start of fpmlint would pay for them.
+func stagesOf(ast *parser.Node) (stages []stage, ok bool) {
+	for _, n := range ast.Children {
+		name := strings.ToLower(n.Value)
+		if _, known := command.Commands[name]; !known {
+			return nil, false
+		}
+		switch args := arguments(n); {
+		case name == command.From && len(args) == 1:
+			stages = append(stages, stage{base: args[0]})
+		case name == command.From && len(args) == 3 && strings.EqualFold(args[1], "as"):
+			stages = append(stages, stage{base: args[0], name: args[2]})
+		case len(stages) > 0 && name != command.From:
+			last := &stages[len(stages)-1]
+			last.commands = append(last.commands, n)
+		case name != command.Arg:
+			return nil, false
+		}
+	}
+	return stages, len(stages) > 0
+}
+
+// arguments are an instruction's, without its flags.
+func arguments(n *parser.Node) (args []string) {
+	for n := n.Next; n != nil; n = n.Next {
+		args = append(args, n.Value)
+	}
+	return args
+}
+
 // chain is a stage with those that it is built on, the target's or the last one first.
-func chain(stages []instructions.Stage, target string) []instructions.Stage {
+func chain(stages []stage, target string) []stage {
 	i := len(stages) - 1
 	for j, s := range stages {
-		if target != "" && strings.EqualFold(s.Name, target) {
+		if target != "" && strings.EqualFold(s.name, target) {
 			i = j
 		}
 	}
-	out := []instructions.Stage{stages[i]}
+	out := []stage{stages[i]}
 	for j := i - 1; j >= 0; j-- {
-		if strings.EqualFold(stages[j].Name, out[len(out)-1].BaseName) {
+		if strings.EqualFold(stages[j].name, out[len(out)-1].base) {
 			out = append(out, stages[j])
 		}
 	}
@@ -87,28 +124,50 @@ func chain(stages []instructions.Stage, target string) []instructions.Stage {
 // settings matches commands that may change what FPM listens on, or add FPM to nginx's image.
 var settings = lazy.Regexp(`php-fpm\.(?:d|conf)|www\.conf|docker\.conf|\blisten\b|(?:apk|apt|apt-get|dnf|yum|microdnf)\b.*\bphp|supervisor|s6-|\.sh\b`)
 
-func (i *Image) command(c instructions.Command, context, file string) {
-	switch c := c.(type) {
-	case *instructions.RunCommand:
-		if settings().MatchString(strings.Join(c.CmdLine, " ")) || len(c.Files) > 0 {
+func (i *Image) command(n *parser.Node, context, file string) {
+	words := strings.Join(arguments(n), " ")
+	switch strings.ToLower(n.Value) {
+	case command.Run:
+		if settings().MatchString(words) || len(n.Heredocs) > 0 {
 			i.Unknown = file
 		}
-	case *instructions.EntrypointCommand:
+	case command.Entrypoint:
 		i.Unknown = file
-	case *instructions.CmdCommand:
-		if words := strings.Join(c.CmdLine, " "); strings.TrimSpace(words) != "php-fpm" && !strings.HasPrefix(words, "nginx") {
+	case command.Cmd:
+		if strings.TrimSpace(words) != "php-fpm" && !strings.HasPrefix(words, "nginx") {
 			i.Unknown = file
 		}
-	case *instructions.AddCommand:
-		i.copy(c.SourcePaths, c.DestPath, "", context, file)
-	case *instructions.CopyCommand:
-		i.copy(c.SourcePaths, c.DestPath, c.From, context, file)
+	case command.Add, command.Copy:
+		i.copy(n, context, file)
 	}
 }
 
-func (i *Image) copy(sources []string, target, from, context, file string) {
-	if from != "" || !path.IsAbs(target) || strings.Contains(target, "$") {
-		if from == "" || Configured(target) {
+// fetchedOrUnpacked matches what ADD does not copy as it is.
+var fetchedOrUnpacked = lazy.Regexp(`://|^git@|\.(?:tar|tgz|tbz2?|txz|tar\.[a-z0-9]+)$`)
+
+// copy takes over what ADD or COPY brings from the repository.
+func (i *Image) copy(n *parser.Node, context, file string) {
+	args := arguments(n)
+	if len(args) < 2 {
+		i.Unknown = file
+		return
+	}
+	sources, target := args[:len(args)-1], args[len(args)-1]
+	plain, elsewhere := len(n.Heredocs) == 0, false
+	for _, flag := range n.Flags {
+		name, _, _ := strings.Cut(flag, "=")
+		elsewhere = elsewhere || name == "--from"
+		plain = plain && slices.Contains([]string{"--chown", "--chmod", "--link"}, name)
+	}
+	if strings.EqualFold(n.Value, command.Add) {
+		plain = plain && !slices.ContainsFunc(sources, fetchedOrUnpacked().MatchString)
+	}
+	if !elsewhere && (!path.IsAbs(target) || strings.Contains(target, "$")) {
+		i.Unknown = file
+		return
+	}
+	if !plain {
+		if Configured(target) {
 			i.Unknown = file
 		}
 		return
