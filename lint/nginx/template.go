@@ -12,19 +12,25 @@ import (
 // literal are directives whose arguments may well be another program's template text.
 var literal = []string{"sub_filter", "return", "add_header", "more_set_headers", "log_format", "echo", "content_by_lua", "set"}
 
-// constant are directives in which nginx expands no variable, so that one in capitals there is
-// the environment's, put in by envsubst.
+// constant are directives in which nginx expands no variable, so that one there is the
+// environment's, put in by envsubst: in capitals, or in braces. So are those whose one argument is a
+// time, a size or a switch.
 var constant = []string{
 	"listen", "server_name", "user", "include", "pid", "error_log", "worker_processes", "worker_connections", "server", "resolver",
-	"client_max_body_size", "server_tokens", "fastcgi_read_timeout", "fastcgi_send_timeout", "fastcgi_connect_timeout",
-	"fastcgi_buffers", "fastcgi_buffer_size", "keepalive_timeout",
+	"server_tokens", "fastcgi_buffers", "proxy_buffers", "keepalive_timeout",
+}
+
+func isConstant(name string) bool {
+	return slices.Contains(constant, name) || lookup(name).traits&(timeValue|sizeValue|offsetValue|flagValue) != 0
 }
 
 var (
 	// hole is a name in braces where nginx opens a block, or in angle brackets as a whole word.
 	hole = lazy.Regexp(`^\{[A-Za-z_][A-Za-z0-9_.]*\}|^[A-Za-z_]*=?<[A-Za-z_]+>$`)
-	// environment is a variable in capitals, as the environment's are and nginx's own never.
+	// environment is a variable in capitals, as the environment's are and nginx's own never; braced is
+	// any in braces.
 	environment = lazy.Regexp(`\$(?:\{([A-Z][A-Z0-9_]*)\}|([A-Z][A-Z0-9_]*))`)
+	braced      = lazy.Regexp(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 	// hashes enclose a name for sed; outside a directive it is a comment.
 	hashes = lazy.Regexp(`^##[A-Z][A-Z0-9_]*##`)
 	// likely are lines that nginx's files are full of.
@@ -196,11 +202,13 @@ func (t *templateScan) word(start, end int, quoted bool) {
 		if m[2] < 0 {
 			name = m[4:6]
 		}
-		braced := m[2] >= 0
-		if (braced || t.named || slices.Contains(constant, t.directive)) && !t.defines(word[name[0]:name[1]]) {
+		if (m[2] >= 0 || t.named || isConstant(t.directive)) && !t.defines(word[name[0]:name[1]]) {
 			t.found(start+m[0], start+m[1])
 			return
 		}
+	}
+	if m := braced().FindStringSubmatchIndex(word); m != nil && isConstant(t.directive) && !t.defines(word[m[2]:m[3]]) {
+		t.found(start+m[0], start+m[1])
 	}
 }
 

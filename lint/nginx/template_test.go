@@ -22,6 +22,9 @@ func TestTemplateMark(t *testing.T) {
 		{"site", "listen 80 backlog=<somax>;", "backlog=<somax>"},
 		{"site", "fastcgi_pass ${PHP_HOST}:9000;", "${PHP_HOST}"},
 		{"site", "listen $PORT;", "$PORT"},
+		{"site", "client_max_body_size ${max_body};", "${max_body}"},
+		{"site", "fastcgi_read_timeout ${timeout}s;", "${timeout}"},
+		{"site", "listen 80; include ${dir}/*.conf;", "${dir}"},
 		{"site", "server ##HOST##:6443;", "##HOST##"},
 		{"site.template", "fastcgi_pass $PHP_HOST:9000;", "$PHP_HOST"},
 
@@ -29,6 +32,8 @@ func TestTemplateMark(t *testing.T) {
 		{"site", "listen 80; ##TLS##\n##REST##\nserver {\n##END##\n}", ""},
 		{"site", "fastcgi_pass $PHP_HOST:9000;", ""}, // set in another file, perhaps
 		{"site", "set $ROOT /srv; root ${ROOT};", ""},
+		{"site", "set $max 8m; client_max_body_size ${max};", ""}, // nginx refuses it
+		{"site", "root /srv/${host}; access_log /var/log/${host}.log;", ""},
 		{"site", `if ($uri ~ "^/(?<ID>\d+)") { return 302 /x/${ID}; }`, ""},
 		{"site", "fastcgi_pass unix:/run/${version}.sock; set $a ${b}c;", ""},
 		{"site", "sub_filter '{{ title }}' x; return 200 '{% raw %}';", ""},
