@@ -70,9 +70,10 @@ func isArray(key string) bool { return poolKeys[key] == array || poolKeys[key] =
 
 // IsMain says whether an FPM file is a main file: it includes others before any pool begins, or
 // has a [global] section and either includes others or holds a whole pool. A file with [global]
-// and a part of a pool, as the official image's zz-docker.conf, is one of several.
+// and a part of a pool, as the official image's zz-docker.conf or one that tunes an image's own
+// pool, is one of several.
 func IsMain(data []byte) bool {
-	var global, inPool, include, pm bool
+	var global, inPool, include, pm, listen bool
 	scan(&source.File{Data: data}, true, func(l line) bool {
 		switch {
 		case !l.header.IsZero():
@@ -83,8 +84,10 @@ func IsMain(data []byte) bool {
 			include = include || !inPool || global
 		case l.entry.Key == "pm":
 			pm = pm || inPool
+		case l.entry.Key == "listen":
+			listen = listen || inPool
 		}
 		return true
 	})
-	return include || global && pm
+	return include || global && pm && listen
 }

@@ -135,6 +135,17 @@ fpm other /blog/php/www.conf
 server blog, location ~ \.php$: php:9000=www?
 server shop, location ~ \.php$: app:9000=www?
 `},
+	{"a part that tunes an image's own pool", files{
+		"php/tuning.conf":     "[global]\nlog_level = warning\n[www]\npm = ondemand\npm.max_children = 20\n",
+		"nginx/site.conf":     oneSite("", "127.0.0.1:9000"),
+		"nginx/limits.conf":   "client_max_body_size ${max_body};\nfastcgi_read_timeout ${timeout}s;\nlimit_conn_status 429;\n",
+		"nginx/body.conf.tpl": "server { listen 80; client_max_body_size ${max_body}; }\n",
+	}, `
+nginx /nginx/site.conf
+fpm other /php/tuning.conf
+  www unknown
+server a, location ~ \.php$: 127.0.0.1:9000=external
+`},
 	{"main files that include each other", files{
 		"nginx.conf": oneSite("user nginx;\n", "127.0.0.1:9000"),
 		"etc/a.conf": "[global]\nlog_level = notice\ninclude = /etc/b.conf\n" + poolFile("www", "127.0.0.1:9000"),
