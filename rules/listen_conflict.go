@@ -36,6 +36,9 @@ type listener struct {
 }
 
 func checkListenConflict(p *lint.Pass) {
+	for _, c := range p.Stack.Nginx {
+		reportSameNames(p, c)
+	}
 	var all []listener
 	for _, pool := range servingPools(p.Stack) {
 		addr, s, err := pool.Listen()

@@ -49,6 +49,7 @@ func checkNginxSyntax(p *lint.Pass) {
 			})
 		}
 		reportSameUpstreams(p, c)
+		reportSameListens(p, c)
 	}
 }
 
@@ -57,7 +58,7 @@ func checkNginxSyntax(p *lint.Pass) {
 func reportSameUpstreams(p *lint.Pass, c *nginx.Config) {
 	for _, u := range c.Twice {
 		first, second := c.Upstream(u.Name).Scope.Statement.NameSpan(), u.Scope.Statement.NameSpan()
-		if p.Stack.Loose && !c.Root.Rendered() && first.File != second.File {
+		if !together(p, c, c.Upstream(u.Name).Scope.Statement, u.Scope.Statement) {
 			continue
 		}
 		p.Report(lint.Finding{

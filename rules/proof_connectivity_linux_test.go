@@ -112,6 +112,11 @@ func TestProofConnectivity(t *testing.T) {
 			rule: "listen-conflict", archive: tcp(port(1), port(1)) + fmt.Sprintf("[two]\nuser = www-data\npm = static\npm.max_children = 1\nlisten = %s ; want \"listen-conflict: \"\n", ports[1]),
 			refused: true, cured: ok, hand: [3]string{"php/pool.d/www.conf", "listen = " + ports[1], "listen = @DIR@/b.sock"},
 		},
+		"two servers of one name": {
+			rule: "listen-conflict", severity: lint.Warning, silent: true,
+			archive: live.Site("    server {\n        listen unix:@DIR@/http.sock;\n        server_name bad.test;\n        return 404;\n    }\n"+strings.Replace(live.PHPServer("bad.test", "unix:@DIR@/a.sock", ""), "bad.test;", "bad.test; # want \"listen-conflict: conflicting server name\"", 1)) + live.Master("php", "", live.Pool("www", "a.sock", "")),
+			broken:  answer{status: 404}, cured: ok, hand: [3]string{"nginx.conf", "bad.test;\n        return", "old.test;\n        return"},
+		},
 		"listen-allowed-clients": {
 			rule: "listen-allowed-clients", archive: tcp(port(2), port(2)+"\nlisten.allowed_clients = 192.0.2.1 ; want \"listen-allowed-clients: \""),
 			broken: answer{status: 502}, cured: ok, or: "upstream prematurely closed connection while reading response header from upstream",

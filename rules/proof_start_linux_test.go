@@ -37,6 +37,11 @@ func TestProofStart(t *testing.T) {
 			archive: strings.Replace(site("", ""), "a.sock;\n        }", "a.sock\n        } # want \"nginx-syntax: unexpected\"", 1),
 			refused: true, cured: ok, hand: [3]string{"nginx.conf", "a.sock\n", "a.sock;\n"},
 		},
+		"two default servers": {
+			rule: "nginx-syntax", silent: true,
+			archive: live.Site("    server {\n        listen unix:@DIR@/http.sock default_server;\n    }\n"+strings.Replace(live.PHPServer("bad.test", "unix:@DIR@/a.sock", ""), "http.sock;", "http.sock default_server; # want \"nginx-syntax: a duplicate default server for unix:\"", 1)) + live.Master("php", "", live.Pool("www", "a.sock", "")),
+			refused: true, cured: ok, hand: [3]string{"nginx.conf", "default_server;\n    }", "bind;\n    }"},
+		},
 		"fpm-syntax": {
 			rule: "fpm-syntax", archive: site("", `pm.max_requests ; want "fpm-syntax: value is NULL"`),
 			refused: true, cured: ok, hand: [3]string{"php/pool.d/www.conf", "pm.max_requests ;", "pm.max_requests = 9 ;"},
