@@ -201,6 +201,16 @@ func (c *containers) assign(masters []*fpm.Master) {
 	}
 }
 
+// has says whether a master's files get into a service.
+func (c *containers) has(m *fpm.Master) bool {
+	for _, masters := range c.masters {
+		if slices.Contains(masters, m) {
+			return true
+		}
+	}
+	return false
+}
+
 func (c *containers) side(s *compose.Service) *side {
 	if out := c.sides[s]; out != nil {
 		return out

@@ -374,6 +374,12 @@ func (j *joiner) external(c *nginx.Config, b *Backend) string {
 		if !m.Complete() {
 			return fmt.Sprintf("%s was not read completely", m.Conf.Display)
 		}
+		if m.MayLeaveOut(a) {
+			return "the pool of the package, whose file is not here, may listen there"
+		}
+	}
+	if why := s.apart(b.Span.File); why != "" {
+		return why
 	}
 	if s.builds != nil {
 		if name := s.builds.makes(a); name != "" {

@@ -1,7 +1,9 @@
 package stack
 
 import (
+	"fmt"
 	"path"
+	"strings"
 
 	"fpmlint/lint/fpm"
 	"fpmlint/lint/source"
@@ -100,4 +102,39 @@ func (c *candidates) fpmView(root *source.Root, conf *source.File, o fpm.Options
 		}
 	}
 	return root
+}
+
+// apart says why a repository's file of nginx need not belong to the machine of any of its PHP-FPMs:
+// each has an nginx of its own. "" where that cannot be seen.
+func (s *Stack) apart(f *source.File) string {
+	if !s.Loose {
+		return ""
+	}
+	why := ""
+	for _, m := range s.Masters {
+		if !m.Serves() {
+			continue
+		}
+		if why = s.apartFrom(f, m); why == "" {
+			return ""
+		}
+	}
+	return why
+}
+
+// apartFrom is apart for one PHP-FPM: it is built into containers and the file into none, or it lies in
+// a part of a root that has an nginx and the file does not.
+func (s *Stack) apartFrom(f *source.File, m *fpm.Master) string {
+	if s.containers != nil && len(s.containers.running(f)) == 0 && s.containers.has(m) {
+		return fmt.Sprintf("%s lies in no container of the compose file, and %s does", f.Display, m.Conf.Display)
+	}
+	if m.Below == "" || strings.HasPrefix(f.Path, m.Below+"/") {
+		return ""
+	}
+	for _, c := range s.Nginx {
+		if strings.HasPrefix(c.Conf.Path, m.Below+"/") {
+			return fmt.Sprintf("%s belongs with %s", m.Conf.Display, c.Conf.Display)
+		}
+	}
+	return ""
 }

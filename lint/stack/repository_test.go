@@ -146,6 +146,31 @@ fpm other /php/tuning.conf
   www unknown
 server a, location ~ \.php$: 127.0.0.1:9000=external
 `},
+	{"a site for servers beside the containers", files{
+		"compose.yaml":       "services:\n  web:\n    image: nginx:1.27\n    volumes: ['./nginx/site.conf:/etc/nginx/conf.d/site.conf']\n  app:\n    image: php:8.3-fpm\n    volumes: ['./php/zzz.conf:/usr/local/etc/php-fpm.d/zzz.conf']\n",
+		"nginx/site.conf":    oneSite("", "app:9000"),
+		"server/example.com": oneSite("", "unix:/run/php/php8.3-fpm.sock"),
+		"php/zzz.conf":       poolFile("www", "9000"),
+	}, `
+nginx /nginx/site.conf
+nginx /server/example.com
+fpm other /php/zzz.conf
+  www *:9000
+server a, location ~ \.php$: app:9000=www
+server a, location ~ \.php$: unix:/run/php/php8.3-fpm.sock=external
+`},
+	{"another machine's nginx beside an image's root", files{
+		"image/rootfs/etc/nginx/nginx.conf":         oneSite("user nginx;\n", "127.0.0.1:9001"),
+		"image/rootfs/etc/php83/php-fpm.d/www.conf": poolFile("www", "127.0.0.1:9001"),
+		"windows/nginx.conf":                        oneSite("", "127.0.0.1:9123"),
+	}, `
+nginx /image/rootfs/etc/nginx/nginx.conf
+nginx /windows/nginx.conf
+fpm alpine 8.3 /image/rootfs/etc/php83/php-fpm.d/www.conf
+  www 127.0.0.1:9001
+server a, location ~ \.php$: 127.0.0.1:9001=www
+server a, location ~ \.php$: 127.0.0.1:9123=external
+`},
 	{"main files that include each other", files{
 		"nginx.conf": oneSite("user nginx;\n", "127.0.0.1:9000"),
 		"etc/a.conf": "[global]\nlog_level = notice\ninclude = /etc/b.conf\n" + poolFile("www", "127.0.0.1:9000"),
