@@ -40,6 +40,7 @@ func checkFPMExposed(p *lint.Pass) {
 		if clients.Unknown != "" || clients.Text != "" || listen.Span.IsZero() {
 			continue
 		}
+		image := pool.Master.Family == "docker" || p.Stack.Image
 		f := lint.Finding{
 			Message: fmt.Sprintf("%s listens on %s and takes requests from anyone (listen.allowed_clients is not set): whoever reaches the port can run code as %s",
 				poolName(pool), everyAddress(addr), runsAs(pool)),
@@ -47,13 +48,13 @@ func checkFPMExposed(p *lint.Pass) {
 			Span: listen.Span,
 		}
 		switch {
-		case p.Stack.Split, pool.Master.Family == "docker" && len(p.Stack.Nginx) == 0: // nginx has another image
+		case p.Stack.Split, image && len(p.Stack.Nginx) == 0: // nginx has another image
 			f.Severity = lint.Info
 			f.Help = "between containers this is usual: publish the port to no one but nginx"
 		case p.Stack.Loose && !onlyLoopback(ways[pool]):
 			f.Severity = lint.Info
 			f.Help = "between containers this is usual: publish the port to no one but nginx; on a server listen on 127.0.0.1 or on a unix socket"
-		case pool.Master.Family == "docker":
+		case image:
 			f.Severity = lint.Warning
 			f.Help = "nginx is in the same image: listen on 127.0.0.1 or on a unix socket; at least do not publish the port"
 		}

@@ -28,11 +28,16 @@ func checkPoolRunsAsRoot(p *lint.Pass) {
 		case user.Unknown != "":
 			p.Skip("%s: %s", poolName(pool), user.Unknown)
 		case isRoot(p, user.Text):
-			p.Report(lint.Finding{
+			f := lint.Finding{
 				Message: fmt.Sprintf("%s runs as root (user = %s): php-fpm -t passes, the start fails with \"please specify user and group other than root\", and with --allow-to-run-as-root every script is root", poolName(pool), user.Text),
 				Help:    "give the pool a user of its own, such as the site's owner",
 				Span:    user.Span,
-			})
+			}
+			if file := p.Stack.RunsAsRoot(); file != "" {
+				f.Severity = lint.Warning
+				f.Message = fmt.Sprintf("%s runs as root (user = %s), as %s lets it: every script is root", poolName(pool), user.Text, file)
+			}
+			p.Report(f)
 		}
 	}
 }

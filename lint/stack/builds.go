@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"fpmlint/lint/address"
 	"fpmlint/lint/lazy"
@@ -12,11 +13,13 @@ import (
 )
 
 // builds are the files of a repository that make or change what its configurations lack: of
-// images, scripts and playbooks. Those that move a socket are found when they are asked for.
+// images, scripts and playbooks, and what starts the daemons. They are read when they are asked for.
 type builds struct {
 	root  *source.Root
 	paths []string
-	made  map[string]string // the file by the address that it sets; nil until it is asked for
+	once  sync.Once
+	made  map[string]string // the file by the address that it sets
+	free  string            // the file that lets PHP-FPM run as root
 }
 
 // maxBuild bounds a file that is looked at, in bytes.
@@ -27,6 +30,8 @@ var (
 	makes = lazy.Regexp(`\bln\s|\bsymlink|listen|src:|LISTEN`)
 	// place matches a socket's path, or an address with a port.
 	place = lazy.Regexp(`/[\w./-]+|[\w.-]+:[0-9]{2,5}\b`)
+	// free matches a start of PHP-FPM with -R, or the long name of that.
+	free = lazy.Regexp(`php-?fpm[^#&;|]*?(?:--allow-to-run-as-root|[\s"',]-[A-Za-z]*R[A-Za-z]*(?:["'\s,]|$))`)
 )
 
 // buildName says whether a file may be one of them.
@@ -40,13 +45,43 @@ func buildName(name string) bool {
 
 // makes names the file that makes somebody listen at an address; "" where none does.
 func (b *builds) makes(a address.Address) string {
-	if b.made == nil {
-		b.made = map[string]string{}
-		for _, p := range b.paths {
-			b.read(p)
+	b.once.Do(b.readAll)
+	return b.made[a.String()]
+}
+
+// RunsAsRoot names the file that starts PHP-FPM so that its workers may be root's; "" where none does.
+func (s *Stack) RunsAsRoot() string {
+	if s.builds == nil {
+		return ""
+	}
+	s.builds.once.Do(s.builds.readAll)
+	return s.builds.free
+}
+
+func (b *builds) readAll() {
+	b.made = map[string]string{}
+	for _, p := range b.paths {
+		b.read(p)
+	}
+}
+
+// findBuilds looks for those that stand beside the directories of a root, in a repository that is laid
+// out like one.
+func (s *Stack) findBuilds(root *source.Root) {
+	if s.Live {
+		return
+	}
+	entries, _ := root.ReadDir("/") // not readable: none
+	var paths []string
+	for _, e := range entries {
+		if e.Type().IsRegular() && buildName(e.Name()) {
+			paths = append(paths, "/"+e.Name())
+			s.Image = s.Image || strings.HasPrefix(e.Name(), "Dockerfile") || e.Name() == "Containerfile"
 		}
 	}
-	return b.made[a.String()]
+	if len(paths) > 0 {
+		s.builds = &builds{root: root, paths: paths}
+	}
 }
 
 func (b *builds) read(p string) {
@@ -55,6 +90,9 @@ func (b *builds) read(p string) {
 		return // what cannot be read says nothing
 	}
 	for line := range bytes.Lines(f.Data) {
+		if b.free == "" && free().Match(line) {
+			b.free = f.Display
+		}
 		if !makes().Match(line) {
 			continue
 		}

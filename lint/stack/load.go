@@ -159,6 +159,7 @@ func loadFrom(root *source.Root, name string, o Options) (*Stack, error) {
 	sides := make(chan error, 1)
 	go func() { sides <- s.addSides(root, root, o) }()
 	s.readHost(root, o)
+	s.findBuilds(root)
 	if err := <-sides; err != nil {
 		return nil, err
 	}

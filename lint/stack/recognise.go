@@ -147,7 +147,7 @@ func read(root *source.Root, p string) classified {
 // classified is a file with what its content is.
 type classified struct {
 	file *source.File
-	// large says that the file was not read, script that it is one.
+	// large says that the file was not read, script that it is one, or has supervisord start programs.
 	large, script bool
 
 	fpm  bool
@@ -157,9 +157,9 @@ type classified struct {
 }
 
 func classify(root *source.Root, f *source.File) classified {
-	v := classified{file: f, kind: nginx.KindNone, script: bytes.HasPrefix(f.Data, []byte("#!"))}
+	v := classified{file: f, kind: nginx.KindNone, script: bytes.HasPrefix(f.Data, []byte("#!")) || bytes.Contains(f.Data, []byte("\n[program:"))}
 	if v.script || bytes.IndexByte(f.Data, 0) >= 0 {
-		return v // a binary file or a script, which may well write a configuration
+		return v // a binary file, or a script, which may well write a configuration
 	}
 	if v.fpm = fpm.Detect(f.Data); v.fpm {
 		return v // told from a template already

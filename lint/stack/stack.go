@@ -62,7 +62,9 @@ type Stack struct {
 	NginxTemplates, FPMTemplates []source.Problem
 	// containers are those of the repository's compose files; nil without one.
 	containers *containers
-	// builds are a repository's; nil elsewhere.
+	// Image says that the root is that of an image: its Dockerfile stands in it.
+	Image bool
+	// builds are a repository's; nil where there are none.
 	builds *builds
 	// Notes say what was left aside and why: a directory that could not be read.
 	Notes []string
