@@ -38,7 +38,7 @@ func checkFastcgiParamShadowed(p *lint.Pass) {
 		if len(lost) == 0 {
 			continue
 		}
-		if missing := unreadAround(h); missing != "" {
+		if missing := unreadAround(p, h); missing != "" {
 			p.Skip("%s: %s, which may set parameters, was not read", place(h.Pass.Span()), missing)
 			continue
 		}

@@ -27,7 +27,10 @@ func checkFastcgiParams(p *lint.Pass) {
 		if !h.PHP || hasParam(list, "REQUEST_METHOD") || !hasParam(list, "SCRIPT_FILENAME") && !hasParam(list, "PATH_TRANSLATED") {
 			continue // without a script it is script-filename's to say
 		}
-		if missing := unreadAround(h); missing != "" {
+		if imageParamsAt(p, h) != nil {
+			continue // it sets REQUEST_METHOD
+		}
+		if missing := unreadAround(p, h); missing != "" {
 			p.Skip("%s: %s, which may set REQUEST_METHOD, was not read", place(h.Pass.Span()), missing)
 			continue
 		}

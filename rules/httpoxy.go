@@ -38,7 +38,7 @@ func checkHttpoxy(p *lint.Pass) {
 			p.Skip("%s: the patch level, which decides, is not known", poolName(unsure))
 			continue
 		}
-		if missing := unreadAround(h); missing != "" {
+		if missing := unreadAround(p, h); missing != "" {
 			p.Skip("%s: %s, which may set HTTP_PROXY, was not read", place(h.Pass.Span()), missing)
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"fpmlint/lint"
 	"fpmlint/lint/nginx"
 	"fpmlint/lint/source"
 	"fpmlint/lint/stack"
@@ -63,17 +64,35 @@ func ownParams(s *nginx.Scope) *nginx.Statement {
 
 // unreadAround names an include around the hand-off that was not read and may set its parameters.
 // fastcgi_params is known not to set SCRIPT_FILENAME where nginx.org or a current distribution
-// ships it, but only its owner knows which one it is.
-func unreadAround(h *stack.Handoff) string {
+// ships it, but only its owner knows which one it is, unless it is that of nginx's own image.
+func unreadAround(p *lint.Pass, h *stack.Handoff) string {
 	for s := h.Scope; s != nil; s = s.Parent {
+		image := false
 		for _, inc := range s.Unread {
-			return path.Base(inc.Arg(0))
+			if !p.Stack.ImageParams(inc) {
+				return path.Base(inc.Arg(0))
+			}
+			image = true
 		}
-		if len(s.FindAll("fastcgi_param")) > 0 {
+		if image || len(s.FindAll("fastcgi_param")) > 0 {
 			return "" // what the blocks around set does not reach here
 		}
 	}
 	return ""
+}
+
+// imageParamsAt is the level at which fastcgi_params of nginx's own image, which was not read, sets the
+// parameters in effect; nil where it does not.
+func imageParamsAt(p *lint.Pass, h *stack.Handoff) *nginx.Scope {
+	for s := h.Scope; s != nil; s = s.Parent {
+		if slices.ContainsFunc(s.Unread, p.Stack.ImageParams) {
+			return s
+		}
+		if len(s.FindAll("fastcgi_param")) > 0 {
+			return nil
+		}
+	}
+	return nil
 }
 
 // isStandardParams says whether a parameter stands in one of the files that come with nginx.

@@ -26,6 +26,10 @@ var ScriptFilename = lint.Rule{
 func checkScriptFilename(p *lint.Pass) {
 	for _, h := range p.Stack.Handoffs {
 		list, at := h.Scope.EffectiveList("fastcgi_param")
+		image := imageParamsAt(p, h)
+		if image != nil && image != at {
+			list, at = nil, image // what the blocks around set does not reach here
+		}
 		if hasParam(list, "SCRIPT_FILENAME") || hasParam(list, "PATH_TRANSLATED") {
 			// FPM takes the second where the first is missing. Without both it reads no SCRIPT_NAME
 			// either, by which it knows its status and ping pages (init_request_info).
@@ -35,15 +39,15 @@ func checkScriptFilename(p *lint.Pass) {
 			p.Skip("%s: nothing shows that this hand-off is PHP's", place(h.Pass.Span()))
 			continue
 		}
-		if missing := unreadAround(h); missing != "" {
+		if missing := unreadAround(p, h); missing != "" {
 			p.Skip("%s: %s, which may set SCRIPT_FILENAME, was not read", place(h.Pass.Span()), missing)
 			continue
 		}
-		p.Report(scriptFinding(p, h, list, at))
+		p.Report(scriptFinding(p, h, list, at, image != nil))
 	}
 }
 
-func scriptFinding(p *lint.Pass, h *stack.Handoff, list []*nginx.Statement, at *nginx.Scope) lint.Finding {
+func scriptFinding(p *lint.Pass, h *stack.Handoff, list []*nginx.Statement, at *nginx.Scope, image bool) lint.Finding {
 	const line = "fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;"
 	f := lint.Finding{
 		Message:  "no SCRIPT_FILENAME reaches PHP: every request gets 404 \"File not found.\"",
@@ -52,7 +56,7 @@ func scriptFinding(p *lint.Pass, h *stack.Handoff, list []*nginx.Statement, at *
 		Handoffs: []*stack.Handoff{h},
 	}
 	lines := []string{line}
-	if !hasParam(list, "REQUEST_METHOD") {
+	if !image && !hasParam(list, "REQUEST_METHOD") {
 		f.Message = "no SCRIPT_FILENAME and no REQUEST_METHOD reach PHP: every request gets an empty 200"
 		if params := p.Stack.ParamsFile(h.Config); params != "" {
 			f.Help += " and include " + params + ";"
@@ -69,7 +73,7 @@ func scriptFinding(p *lint.Pass, h *stack.Handoff, list []*nginx.Statement, at *
 	case hasParam(outer, "SCRIPT_FILENAME"):
 		f.Message += "; the fastcgi_param here replace all those of the outer level"
 		f.Related = append(f.Related, source.Related{Span: outer[0].Span(), Message: "these are not in effect"})
-	case len(list) > 0 && path.Base(list[0].Src.Path) == "fastcgi_params":
+	case image || len(list) > 0 && path.Base(list[0].Src.Path) == "fastcgi_params":
 		f.Message += "; fastcgi_params does not set it, fastcgi.conf does"
 	}
 	if lines != nil {

@@ -21,6 +21,7 @@ type Image struct {
 	Unknown string
 
 	copies []copied
+	runs   []string
 }
 
 // copied is a COPY: sources inside the root, which may be patterns.
@@ -128,6 +129,7 @@ func (i *Image) command(n *parser.Node, context, file string) {
 	words := strings.Join(arguments(n), " ")
 	switch strings.ToLower(n.Value) {
 	case command.Run:
+		i.runs = append(i.runs, words)
 		if settings().MatchString(words) || len(n.Heredocs) > 0 {
 			i.Unknown = file
 		}
@@ -216,6 +218,21 @@ func (i Image) In(file string) (target string) {
 		}
 	}
 	return target
+}
+
+// wholeDir matches what a command does to all files of nginx.
+var wholeDir = lazy.Regexp(`/etc/nginx(?:[/\s"'*]*$|/?[\s"';&|*])`)
+
+// Brings says whether the build may bring a file of nginx, or change the one that its image has.
+func (i Image) Brings(file string) bool {
+	changed := slices.ContainsFunc(i.runs, func(r string) bool { return strings.Contains(r, path.Base(file)) || wholeDir().MatchString(r) })
+	return changed || slices.ContainsFunc(i.copies, func(c copied) bool {
+		if path.Clean(c.target) == path.Dir(file) && !slices.ContainsFunc(c.sources, func(s string) bool { return path.Ext(s) != ".conf" }) {
+			return false // single files of other names
+		}
+		_, above := cutDir(file, path.Clean(c.target))
+		return above || path.Clean(c.target) == "/"
+	})
 }
 
 // Sources are the paths of the repository that the build copies, of a pattern its directory.
