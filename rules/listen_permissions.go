@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"strings"
 
 	"fpmlint/lint"
 	"fpmlint/lint/address"
@@ -100,10 +101,20 @@ func checkSocketAccess(p *lint.Pass, h *stack.Handoff, b *stack.Backend, m stack
 				f.Related = append(f.Related, source.Related{Span: set.span, Message: set.name + " is set here"})
 			}
 		}
+		if s.mode.IsDefault && agedDefault(m.Pool.Master.Version) {
+			f.Severity = lint.Warning
+			f.Message += "; before PHP 5.4.28 and 5.5.12, in which that mode is 0666, it could connect"
+		}
 		mendAccess(p.Stack, &f, w, s)
 		p.Report(f)
 	}
 	return false
+}
+
+// agedDefault says whether a PHP may be so old that all may connect to its sockets unless told otherwise
+// (CVE-2014-0185). Debian's directories do not tell which PHP 5 it is.
+func agedDefault(version string) bool {
+	return strings.HasPrefix(version, "5") && version != "5.6"
 }
 
 // mendAccess gives the socket to nginx's user, as distributions' packages do.
