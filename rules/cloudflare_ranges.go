@@ -122,10 +122,10 @@ func checkRanges(p *lint.Pass, scope *nginx.Scope, list []listed, published []ne
 		if len(hits) < 3 {
 			continue // a single range may be there for a reason of its own
 		}
-		var missing []string
+		var missing []netip.Prefix
 		for _, r := range published {
 			if r.Addr().Is6() == v6 && !slices.ContainsFunc(list, func(l listed) bool { return covers(l.prefix, r) && !slices.Contains(withdrawn, l) }) {
-				missing = append(missing, r.String())
+				missing = append(missing, r)
 			}
 		}
 		if len(missing)+len(withdrawn) > 0 {
@@ -139,16 +139,30 @@ func covers(outer, inner netip.Prefix) bool {
 	return outer.Bits() <= inner.Bits() && outer.Contains(inner.Addr())
 }
 
-func rangesFinding(scope *nginx.Scope, hits, withdrawn []listed, missing []string, date string) lint.Finding {
-	var faults, old []string
-	if len(missing) > 0 {
-		faults = append(faults, "lacks "+strings.Join(missing, ", "))
+func rangesFinding(scope *nginx.Scope, hits, withdrawn []listed, missing []netip.Prefix, date string) lint.Finding {
+	var lacking, old, holds []string
+	for _, r := range missing {
+		if !slices.ContainsFunc(withdrawn, func(w listed) bool { return covers(w.prefix, r) }) {
+			lacking = append(lacking, r.String())
+		}
 	}
 	for _, w := range withdrawn {
-		old = append(old, w.prefix.String())
+		kept := slices.DeleteFunc(slices.Clone(missing), func(r netip.Prefix) bool { return !covers(w.prefix, r) })
+		if len(kept) > 0 {
+			holds = append(holds, fmt.Sprintf("%s, of which Cloudflare has kept %s", w.prefix, prefixes(kept)))
+		} else {
+			old = append(old, w.prefix.String())
+		}
+	}
+	var faults []string
+	if len(lacking) > 0 {
+		faults = append(faults, "lacks "+strings.Join(lacking, ", "))
 	}
 	if len(old) > 0 {
-		faults = append(faults, "holds "+strings.Join(old, ", ")+", which Cloudflare has withdrawn")
+		holds = append(holds, strings.Join(old, ", ")+", which Cloudflare has withdrawn")
+	}
+	if len(holds) > 0 {
+		faults = append(faults, "holds "+strings.Join(holds, ", and "))
 	}
 	first := hits[0].statement
 	f := lint.Finding{
@@ -171,16 +185,24 @@ func rangesFinding(scope *nginx.Scope, hits, withdrawn []listed, missing []strin
 }
 
 // entries writes new lines like an entry that is there.
-func entries(like *nginx.Statement, ranges []string) string {
+func entries(like *nginx.Statement, ranges []netip.Prefix) string {
 	lines := make([]string, len(ranges))
 	for i, r := range ranges {
-		lines[i] = r
+		lines[i] = r.String()
 		if like.Name == "set_real_ip_from" || like.Name == "allow" {
-			lines[i] = like.Name + " " + r
+			lines[i] = like.Name + " " + r.String()
 		} else if len(like.Args) > 0 {
 			lines[i] += " " + like.ArgSpan(0).Text()
 		}
 		lines[i] += ";"
 	}
 	return strings.Join(lines, "\n")
+}
+
+func prefixes(ranges []netip.Prefix) string {
+	out := make([]string, len(ranges))
+	for i, r := range ranges {
+		out[i] = r.String()
+	}
+	return strings.Join(out, " and ")
 }
