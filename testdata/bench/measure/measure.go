@@ -56,8 +56,8 @@ func (u Usage) Row(name string) string {
 }
 
 // Ratio is the line that compares one with another.
-func Ratio(a, b Usage) string {
-	return fmt.Sprintf("%-18s wall %7.2f   cpu %7.2f   peak %5.2f", "ratio", a.Wall.Seconds()/b.Wall.Seconds(), a.CPU.Seconds()/b.CPU.Seconds(), float64(a.Peak)/float64(b.Peak))
+func Ratio(name string, a, b Usage) string {
+	return fmt.Sprintf("%-18s wall %7.2f   cpu %7.2f   peak %5.2f", name, a.Wall.Seconds()/b.Wall.Seconds(), a.CPU.Seconds()/b.CPU.Seconds(), float64(a.Peak)/float64(b.Peak))
 }
 
 func run(command []string) (Usage, error) {

@@ -2,10 +2,19 @@
 package tree
 
 import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
 	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Write makes a root in dir with sites of some 40 lines, each with its hand-off, and pools.
@@ -32,6 +41,35 @@ func Write(dir string, sites, pools int) error {
 		}
 	}
 	return nil
+}
+
+// Encrypt gives the site of a tree that has one its certificate, as most servers have: an ECDSA key, which
+// nginx -t loads too.
+func Encrypt(dir string) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	template := x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"site0.example.com"}, NotBefore: now, NotAfter: now.Add(24 * time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
+	if err != nil {
+		return err
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	name := filepath.Join(dir, "etc/nginx/sites-enabled/site00000")
+	plain, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.WriteFile(filepath.Join(dir, "etc/nginx/site.crt"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}), 0o644),
+		os.WriteFile(filepath.Join(dir, "etc/nginx/site.key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600),
+		os.WriteFile(name, bytes.Replace(plain, []byte("8080;"), []byte("8443 ssl;\n    ssl_certificate site.crt;\n    ssl_certificate_key site.key;"), 1), 0o644),
+	)
 }
 
 const site = `# site %d
