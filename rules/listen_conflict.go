@@ -10,7 +10,9 @@ import (
 	"fpmlint/lint"
 	"fpmlint/lint/address"
 	"fpmlint/lint/fpm"
+	"fpmlint/lint/nginx"
 	"fpmlint/lint/source"
+	"fpmlint/lint/stack"
 )
 
 //go:embed listen-conflict.md
@@ -36,9 +38,7 @@ type listener struct {
 }
 
 func checkListenConflict(p *lint.Pass) {
-	for _, c := range p.Stack.Nginx {
-		reportSameNames(p, c)
-	}
+	reportSameNames(p)
 	var all []listener
 	for _, pool := range servingPools(p.Stack) {
 		addr, s, err := pool.Listen()
@@ -137,4 +137,46 @@ func reportConflict(p *lint.Pass, first, second listener) {
 		f.Help = "give each listener an address of its own, or remove the PHP version that is not used: the second one to start fails"
 	}
 	p.Report(f)
+}
+
+// reportSameNames reports servers with hand-offs that nginx leaves out for a name, as another one has it
+// at the same address.
+func reportSameNames(p *lint.Pass) {
+	served := map[*nginx.Scope]bool{}
+	for _, list := range [][]*stack.Handoff{p.Stack.Handoffs, p.Stack.Proxied} {
+		for _, h := range list {
+			served[h.Scope.Server()] = true
+		}
+	}
+	type where struct {
+		first, second source.Span
+		name          string
+	}
+	var order []where
+	addresses := map[where][]string{}
+	for _, c := range p.Stack.Clashes {
+		// Nobody asks for a name like _, and who asks for another one gets the default server.
+		unasked := c.Name == "" || c.Name == "_"
+		if c.Refused != "" || !served[c.Server] || unasked && c.Default || !oneServers(p.Stack, c.Server, c.First, c.Second) {
+			continue
+		}
+		at := where{c.First, c.Second, c.Name}
+		if addresses[at] == nil {
+			order = append(order, at)
+		}
+		addresses[at] = append(addresses[at], c.Address)
+	}
+	for _, at := range order {
+		name := at.name
+		if name == "" {
+			name = `""`
+		}
+		p.Report(lint.Finding{
+			Severity: lint.Warning,
+			Message:  fmt.Sprintf("nginx ignores the name %s of this server on %s: another server has it there, and the hand-offs of this one get none of its requests", name, strings.Join(addresses[at], " and ")),
+			Help:     "remove one of the two servers, such as a default site that was left, or give them different names",
+			Span:     at.second,
+			Related:  []source.Related{{Span: at.first, Message: "the server that gets them"}},
+		})
+	}
 }

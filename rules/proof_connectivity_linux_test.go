@@ -112,10 +112,12 @@ func TestProofConnectivity(t *testing.T) {
 			rule: "listen-conflict", archive: tcp(port(1), port(1)) + fmt.Sprintf("[two]\nuser = www-data\npm = static\npm.max_children = 1\nlisten = %s ; want \"listen-conflict: \"\n", ports[1]),
 			refused: true, cured: ok, hand: [3]string{"php/pool.d/www.conf", "listen = " + ports[1], "listen = @DIR@/b.sock"},
 		},
-		"two servers of one name": {
-			rule: "listen-conflict", severity: lint.Warning, silent: true,
-			archive: live.Site("    server {\n        listen unix:@DIR@/http.sock;\n        server_name bad.test;\n        return 404;\n    }\n"+strings.Replace(live.PHPServer("bad.test", "unix:@DIR@/a.sock", ""), "bad.test;", "bad.test; # want \"listen-conflict: conflicting server name\"", 1)) + live.Master("php", "", live.Pool("www", "a.sock", "")),
-			broken:  answer{status: 404}, cured: ok, hand: [3]string{"nginx.conf", "bad.test;\n        return", "old.test;\n        return"},
+		"two servers with one name": {
+			rule: "listen-conflict", severity: lint.Warning, or: "[warn] conflicting SERVER NAME, ignored",
+			archive: live.Site("    server {\n        listen unix:@DIR@/http.sock;\n        server_name bad.test;\n        return 200 welcome;\n    }\n"+
+				strings.Replace(live.PHPServer("bad.test", "unix:@DIR@/a.sock", ""), "server_name bad.test;", `server_name bad.test; # want "listen-conflict: nginx ignores the name bad.test of this server on unix:"`, 1)) +
+				live.Master("php", "", live.Pool("www", "a.sock", "")),
+			broken: answer{200, "welcome"}, cured: ok, hand: [3]string{"nginx.conf", "server_name bad.test;\n        return", "server_name old.test;\n        return"},
 		},
 		"listen-allowed-clients": {
 			rule: "listen-allowed-clients", archive: tcp(port(2), port(2)+"\nlisten.allowed_clients = 192.0.2.1 ; want \"listen-allowed-clients: \""),

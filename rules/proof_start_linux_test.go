@@ -39,8 +39,10 @@ func TestProofStart(t *testing.T) {
 		},
 		"two default servers": {
 			rule: "nginx-syntax", silent: true,
-			archive: live.Site("    server {\n        listen unix:@DIR@/http.sock default_server;\n    }\n"+strings.Replace(live.PHPServer("bad.test", "unix:@DIR@/a.sock", ""), "http.sock;", "http.sock default_server; # want \"nginx-syntax: a duplicate default server for unix:\"", 1)) + live.Master("php", "", live.Pool("www", "a.sock", "")),
-			refused: true, cured: ok, hand: [3]string{"nginx.conf", "default_server;\n    }", "bind;\n    }"},
+			archive: live.Site("    server {\n        listen unix:@DIR@/http.sock default_server;\n        return 404;\n    }\n"+
+				strings.Replace(live.PHPServer("bad.test", "unix:@DIR@/a.sock", ""), "http.sock;", `http.sock default_server; # want "nginx-syntax: a duplicate default server for unix:"`, 1)) +
+				live.Master("php", "", live.Pool("www", "a.sock", "")),
+			refused: true, cured: ok, hand: [3]string{"nginx.conf", "default_server; #", "; #"},
 		},
 		"fpm-syntax": {
 			rule: "fpm-syntax", archive: site("", `pm.max_requests ; want "fpm-syntax: value is NULL"`),

@@ -34,6 +34,10 @@ func (s *Stack) Join() {
 		s.findParamsFiles()
 	})
 	s.Listens = nginxListens(s.Nginx)
+	s.Clashes = nil
+	for _, c := range s.Nginx {
+		s.Clashes = append(s.Clashes, clashes(c)...)
+	}
 	s.listeners = listeners(s)
 	s.joinAll()
 	places.Wait() // lookAtOthers adds to what look has seen

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"errors"
-	"slices"
 	"strings"
 
 	"fpmlint/lint/address"
@@ -20,62 +19,6 @@ type Listen struct {
 	Statement *nginx.Statement
 	// HTTP says that the server speaks HTTP; one in stream or mail does not.
 	HTTP bool
-}
-
-// Claim is a listen directive of one HTTP server. Several servers may share an address, and nginx
-// tells them apart by name.
-type Claim struct {
-	Address address.Address
-	// QUIC is UDP, a socket of its own at the same address.
-	QUIC      bool
-	Server    *nginx.Scope
-	Statement *nginx.Statement
-}
-
-// Claims are the addresses that each server of http wants by its listen directives, in textual order.
-// Host names and ranges of ports are left out.
-func Claims(c *nginx.Config) []Claim {
-	var out []Claim
-	for scope := range c.Servers {
-		if scope.Parent.Kind != "http" {
-			continue
-		}
-		for _, d := range scope.FindAll("listen") {
-			a, ok := parseListen(d)
-			if !ok || !a.IsUnix() && a.Host != "" && !a.IsIP() {
-				continue
-			}
-			if !a.IsUnix() && a.Host == "" {
-				a.Host = "::" // without ipv6only it is the same socket
-			}
-			out = append(out, Claim{a, hasOption(d, "quic", "http3"), scope, d})
-		}
-	}
-	return out
-}
-
-// Default says whether the directive makes its server the one for all other names.
-func (c Claim) Default() bool { return hasOption(c.Statement, "default_server", "default") }
-
-// Socket says whether the directive sets options of the socket, which only one may for an address
-// (ngx_http_core_listen).
-func (c Claim) Socket() bool {
-	return hasOption(c.Statement, "bind", "deferred", "reuseport", "setfib=", "fastopen=", "backlog=", "rcvbuf=", "sndbuf=",
-		"accept_filter=", "ipv6only=", "so_keepalive=")
-}
-
-// hasOption says whether a listen has one of the options; a name that ends in = has a value.
-func hasOption(d *nginx.Statement, names ...string) bool {
-	for _, a := range d.Args[1:] {
-		key, _, valued := strings.Cut(a.Value, "=")
-		if valued {
-			key += "="
-		}
-		if slices.Contains(names, key) {
-			return true
-		}
-	}
-	return false
 }
 
 // ListenMatch is a listener of nginx at a backend's address.

@@ -39,6 +39,8 @@ type Stack struct {
 	Proxied []*Handoff
 	// Listens are the addresses at which nginx itself listens, each once for each nginx.
 	Listens []*Listen
+	// Clashes are what nginx's servers cannot share.
+	Clashes []Clash
 	// MissingDirs are the directories of pools' sockets that are not there. Only this machine's
 	// are known: a snapshot lacks what is made at boot.
 	MissingDirs map[*fpm.Pool]string
