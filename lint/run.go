@@ -62,6 +62,7 @@ func Run(ctx context.Context, stacks []*stack.Stack, rules []Rule) (*Result, err
 			p.findings = merge(p.findings)
 			for j := range p.findings {
 				withhold(&p.findings[j], p.Stack)
+				lower(&p.findings[j], p)
 			}
 			return nil
 		})
@@ -109,6 +110,15 @@ func withhold(f *Finding, s *stack.Stack) {
 			f.Help += fmt.Sprintf(" (by hand: two readers disagree on %s)", why)
 			return
 		}
+	}
+}
+
+// lower makes a warning of an error in hand-offs to which nginx passes no request.
+func lower(f *Finding, p *Pass) {
+	asked := func(h *stack.Handoff) bool { return !p.Stack.Ignored(h.Scope) }
+	if f.Severity == Error && p.Rule.Forced == 0 && len(f.Handoffs) > 0 && !slices.ContainsFunc(f.Handoffs, asked) {
+		f.Severity = Warning
+		f.Help += " (nginx passes no request to this server: another one has its names)"
 	}
 }
 

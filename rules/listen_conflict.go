@@ -157,7 +157,7 @@ func reportSameNames(p *lint.Pass) {
 	for _, c := range p.Stack.Clashes {
 		// Nobody asks for a name like _, and who asks for another one gets the default server.
 		unasked := c.Name == "" || c.Name == "_"
-		if c.Refused != "" || !served[c.Server] || unasked && c.Default || !oneServers(p.Stack, c.Server, c.First, c.Second) {
+		if c.Refused != "" || !served[c.Server] || unasked && c.Default || !p.Stack.OneServers(c.Server, c.First, c.Second) {
 			continue
 		}
 		at := where{c.First, c.Second, c.Name}

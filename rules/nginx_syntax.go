@@ -7,7 +7,6 @@ import (
 	"fpmlint/lint"
 	"fpmlint/lint/nginx"
 	"fpmlint/lint/source"
-	"fpmlint/lint/stack"
 )
 
 //go:embed nginx-syntax.md
@@ -52,7 +51,7 @@ func checkNginxSyntax(p *lint.Pass) {
 		reportSameUpstreams(p, c)
 	}
 	for _, clash := range p.Stack.Clashes {
-		if clash.Refused != "" && oneServers(p.Stack, clash.Server, clash.First, clash.Second) {
+		if clash.Refused != "" && p.Stack.OneServers(clash.Server, clash.First, clash.Second) {
 			p.Report(lint.Finding{
 				Message: clash.Refused,
 				Help:    nginxHelp(source.Problem{Kind: source.Invalid}),
@@ -63,19 +62,11 @@ func checkNginxSyntax(p *lint.Pass) {
 	}
 }
 
-// oneServers says whether one server reads a block in the http block and another place. Two files of a
-// repository may be two servers', of which each gets one, and files that no main file includes may be
-// nobody's.
-func oneServers(s *stack.Stack, block *nginx.Scope, first, second source.Span) bool {
-	included := block.Parent.Statement != nil
-	return first.File == second.File || included && (!s.Loose || block.Config.Root.Rendered())
-}
-
 // reportSameUpstreams reports upstreams of one name.
 func reportSameUpstreams(p *lint.Pass, c *nginx.Config) {
 	for _, u := range c.Twice {
 		first, second := c.Upstream(u.Name).Scope.Statement.NameSpan(), u.Scope.Statement.NameSpan()
-		if !oneServers(p.Stack, u.Scope, first, second) {
+		if !p.Stack.OneServers(u.Scope, first, second) {
 			continue
 		}
 		p.Report(lint.Finding{

@@ -23,62 +23,130 @@ type Clash struct {
 	Name, Address string
 	// Default says that the second server gets all requests for other names there.
 	Default bool
+
+	// wanted is the number of names of the server on all its addresses, 0 where it gets requests for sure.
+	wanted int
+}
+
+// findClashes finds what servers of each nginx cannot share, and the servers that nginx ignores.
+func (s *Stack) findClashes() {
+	s.Clashes, s.ignored = nil, map[*nginx.Scope]bool{}
+	for _, c := range s.Nginx {
+		s.Clashes = append(s.Clashes, clashes(c)...)
+	}
+	names := map[*nginx.Scope]int{}
+	for _, c := range s.Clashes {
+		if c.Refused != "" || !s.OneServers(c.Server, c.First, c.Second) {
+			continue
+		}
+		if names[c.Server]++; names[c.Server] == c.wanted {
+			s.ignored[c.Server] = true
+		}
+	}
+}
+
+// OneServers says whether one nginx reads a block in the http block and another place. Two files of a
+// repository may be two machines', of which each gets one, and files that no main file includes may be
+// nobody's.
+func (s *Stack) OneServers(block *nginx.Scope, first, second source.Span) bool {
+	included := block.Parent.Statement != nil
+	return first.File == second.File || included && (!s.Loose || block.Config.Root.Rendered())
+}
+
+// Ignored says whether nginx passes no request to the server block around a scope, as other servers have
+// all its names on all its addresses.
+func (s *Stack) Ignored(scope *nginx.Scope) bool { return s.ignored[scope.Server()] }
+
+// table is what servers of one nginx listen on.
+type table struct {
+	endpoints map[endpointKey]*endpoint
+	order     []*endpoint
+}
+
+// endpointKey is an address. file parts what no main file includes: each such file may be another
+// server's.
+type endpointKey struct {
+	at   string
+	file *source.File
 }
 
 // endpoint is one address on which servers listen.
 type endpoint struct {
+	at   string
 	last *nginx.Scope // the last server that listens there
 	// byDefault is the listen that names the default server, options the one that sets up the socket.
 	byDefault, options *nginx.Statement
-	preferred          *nginx.Scope // the default server
+	preferred          *nginx.Scope // the default server, which is the first where none is named
 	servers            []*nginx.Scope
 }
 
 // clashes finds them in one nginx, in the order of the file. Servers with parts that were not read are
 // left out where those parts matter.
 func clashes(c *nginx.Config) (out []Clash) {
-	type key struct {
-		at string
-		// file parts what no main file includes: each such file may be another server's.
-		file *source.File
-	}
-	places := map[key]*endpoint{}
-	var order []key
+	t := table{endpoints: map[endpointKey]*endpoint{}}
 	for server := range c.Servers {
 		if server.Parent.Kind != "http" || server.Statement == nil {
 			continue
 		}
-		listens := server.FindAll("listen")
-		if len(listens) == 0 && len(server.Unread) == 0 {
-			listens = []*nginx.Statement{nil} // ngx_http_core_server: port 80
-		}
-		for _, d := range listens {
-			at := "0.0.0.0:80"
-			if d != nil {
-				var ok bool
-				if at, ok = boundTo(d); !ok {
-					continue
-				}
+		for _, d := range listensOf(server) {
+			if e, ok := t.at(server, d); ok {
+				out = append(out, e.add(server, d)...)
 			}
-			k := key{at: at}
-			if server.Parent.Statement == nil {
-				k.file = server.Statement.Src
-			}
-			p := places[k]
-			if p == nil {
-				p = &endpoint{preferred: server}
-				places[k] = p
-				order = append(order, k)
-			}
-			out = append(out, p.add(server, d, at)...)
 		}
 	}
-	for _, k := range order {
-		if p := places[k]; len(p.servers) > 1 {
-			out = append(out, p.sameNames(k.at)...)
+	for _, e := range t.order {
+		if len(e.servers) > 1 {
+			for _, clash := range e.sameNames() {
+				clash.wanted = t.wanted(clash.Server)
+				out = append(out, clash)
+			}
 		}
 	}
 	return out
+}
+
+// listensOf are a server's listens; nil stands for port 80, which a server without any takes
+// (ngx_http_core_server).
+func listensOf(server *nginx.Scope) []*nginx.Statement {
+	all := server.FindAll("listen")
+	if len(all) == 0 && len(server.Unread) == 0 {
+		return []*nginx.Statement{nil}
+	}
+	return all
+}
+
+// at is the endpoint of a listen; ok is false where a name has to be looked up.
+func (t *table) at(server *nginx.Scope, d *nginx.Statement) (e *endpoint, ok bool) {
+	k := endpointKey{at: "0.0.0.0:80"}
+	if d != nil {
+		if k.at, ok = boundTo(d); !ok {
+			return nil, false
+		}
+	}
+	if server.Parent.Statement == nil {
+		k.file = server.Statement.Src
+	}
+	if e = t.endpoints[k]; e == nil {
+		e = &endpoint{at: k.at, preferred: server}
+		t.endpoints[k] = e
+		t.order = append(t.order, e)
+	}
+	return e, true
+}
+
+// wanted is the number of a server's names on all its addresses, 0 where it gets requests whatever its
+// names are.
+func (t *table) wanted(server *nginx.Scope) (n int) {
+	names := len(namesOf(server))
+	patterns := slices.ContainsFunc(server.ServerNames(), func(name string) bool { return strings.HasPrefix(name, "~") })
+	for _, d := range listensOf(server) {
+		e, ok := t.at(server, d)
+		if !ok || e.preferred == server || patterns || len(server.Unread) > 0 {
+			return 0
+		}
+		n += names
+	}
+	return n
 }
 
 // boundTo is the address of a listen as nginx compares and writes it; ok is false where a name has to
@@ -95,22 +163,22 @@ func boundTo(d *nginx.Statement) (at string, ok bool) {
 }
 
 // add lets a server listen at the endpoint; d is nil where it does so by default.
-func (p *endpoint) add(server *nginx.Scope, d *nginx.Statement, at string) (out []Clash) {
-	twice := p.last == server
-	p.last = server
+func (e *endpoint) add(server *nginx.Scope, d *nginx.Statement) (out []Clash) {
+	twice := e.last == server
+	e.last = server
 	if !twice {
-		p.servers = append(p.servers, server)
+		e.servers = append(e.servers, server)
 	}
 	if d == nil {
 		return nil
 	}
 	refuse := func(first *nginx.Statement, words string) {
-		out = append(out, Clash{Refused: words + " " + at, First: first.Span(), Second: d.Span(), Server: server, Address: at})
+		out = append(out, Clash{Refused: words + " " + e.at, First: first.Span(), Second: d.Span(), Server: server, Address: e.at})
 	}
 	if twice {
 		first := d
 		for _, other := range server.FindAll("listen") {
-			if where, ok := boundTo(other); ok && where == at {
+			if where, ok := boundTo(other); ok && where == e.at {
 				first = other
 				break
 			}
@@ -119,18 +187,18 @@ func (p *endpoint) add(server *nginx.Scope, d *nginx.Statement, at string) (out 
 		return out
 	}
 	if slices.ContainsFunc(d.Args[1:], func(t nginx.Arg) bool { return setsSocket(t.Value) }) {
-		if p.options != nil {
-			refuse(p.options, "duplicate listen options for")
+		if e.options != nil {
+			refuse(e.options, "duplicate listen options for")
 			return out
 		}
-		p.options = d
+		e.options = d
 	}
 	if slices.ContainsFunc(d.Args[1:], func(t nginx.Arg) bool { return t.Value == "default_server" || t.Value == "default" }) {
-		if p.byDefault != nil {
-			refuse(p.byDefault, "a duplicate default server for")
+		if e.byDefault != nil {
+			refuse(e.byDefault, "a duplicate default server for")
 			return out
 		}
-		p.byDefault, p.preferred = d, server
+		e.byDefault, e.preferred = d, server
 	}
 	return out
 }
@@ -146,15 +214,15 @@ func setsSocket(option string) bool {
 }
 
 // sameNames finds names that several servers of the endpoint have.
-func (p *endpoint) sameNames(at string) (out []Clash) {
+func (e *endpoint) sameNames() (out []Clash) {
 	first := map[string]source.Span{}
 	mine := map[string]bool{} // names of the server itself, which may come twice
-	for _, server := range p.servers {
+	for _, server := range e.servers {
 		clear(mine)
 		for _, n := range namesOf(server) {
 			for _, key := range n.keys() {
 				if span, taken := first[key]; taken && !mine[key] {
-					out = append(out, Clash{First: span, Second: n.span, Server: server, Name: n.text, Address: at, Default: p.preferred == server})
+					out = append(out, Clash{First: span, Second: n.span, Server: server, Name: n.text, Address: e.at, Default: e.preferred == server})
 					break
 				} else if !taken {
 					first[key] = n.span

@@ -34,10 +34,7 @@ func (s *Stack) Join() {
 		s.findParamsFiles()
 	})
 	s.Listens = nginxListens(s.Nginx)
-	s.Clashes = nil
-	for _, c := range s.Nginx {
-		s.Clashes = append(s.Clashes, clashes(c)...)
-	}
+	s.findClashes()
 	s.listeners = listeners(s)
 	s.joinAll()
 	places.Wait() // lookAtOthers adds to what look has seen

@@ -41,6 +41,8 @@ type Stack struct {
 	Listens []*Listen
 	// Clashes are what nginx's servers cannot share.
 	Clashes []Clash
+	// ignored are the servers to which nginx passes no request.
+	ignored map[*nginx.Scope]bool
 	// MissingDirs are the directories of pools' sockets that are not there. Only this machine's
 	// are known: a snapshot lacks what is made at boot.
 	MissingDirs map[*fpm.Pool]string
