@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -157,7 +158,11 @@ func reportSameNames(p *lint.Pass) {
 	for _, c := range p.Stack.Clashes {
 		// Nobody asks for a name like _, and who asks for another one gets the default server.
 		unasked := c.Name == "" || c.Name == "_"
-		if c.Refused != "" || !served[c.Server] || unasked && c.Default || !p.Stack.OneServers(c.Server, c.First, c.Second) {
+		if c.Refused != "" || !served[c.Server] || unasked && c.Default || c.First == c.Second || !p.Stack.OneServers(c.Server, c.First, c.Second) {
+			continue
+		}
+		// What backup-config-included finds explains this too.
+		if isBackup(strings.ToLower(path.Base(c.First.File.Path))) || isBackup(strings.ToLower(path.Base(c.Second.File.Path))) {
 			continue
 		}
 		at := where{c.First, c.Second, c.Name}

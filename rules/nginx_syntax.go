@@ -52,12 +52,13 @@ func checkNginxSyntax(p *lint.Pass) {
 	}
 	for _, clash := range p.Stack.Clashes {
 		if clash.Refused != "" && p.Stack.OneServers(clash.Server, clash.First, clash.Second) {
-			p.Report(lint.Finding{
-				Message: clash.Refused,
-				Help:    nginxHelp(source.Problem{Kind: source.Invalid}),
-				Span:    clash.Second,
-				Related: []source.Related{{Span: clash.First, Message: "the first one"}},
-			})
+			f := lint.Finding{Message: clash.Refused, Help: nginxHelp(source.Problem{Kind: source.Invalid}), Span: clash.Second}
+			if clash.First == clash.Second {
+				f.Message += ": the file is included twice"
+			} else {
+				f.Related = []source.Related{{Span: clash.First, Message: "the first one"}}
+			}
+			p.Report(f)
 		}
 	}
 }

@@ -14,8 +14,8 @@ type Clash struct {
 	// Refused is nginx's message where it does not start or reload (ngx_http_add_addresses). It is ""
 	// where nginx warns that it ignores a name of the second server (ngx_http_server_names).
 	Refused string
-	// First and Second are the statements: of a name the server_name, or the listen or the server itself
-	// where the server has none.
+	// First and Second are the listens or the names, or the server itself where it has no name. They are
+	// one place where its file is included twice.
 	First, Second source.Span
 	// Server is the second server.
 	Server *nginx.Scope
@@ -64,9 +64,10 @@ type table struct {
 }
 
 // endpointKey is an address. file parts what no main file includes: each such file may be another
-// server's.
+// server's. QUIC is UDP, which has sockets of its own.
 type endpointKey struct {
 	at   string
+	quic bool
 	file *source.File
 }
 
@@ -122,6 +123,7 @@ func (t *table) at(server *nginx.Scope, d *nginx.Statement) (e *endpoint, ok boo
 		if k.at, ok = boundTo(d); !ok {
 			return nil, false
 		}
+		k.quic = hasOption(d, "quic", "http3")
 	}
 	if server.Parent.Statement == nil {
 		k.file = server.Statement.Src
@@ -178,7 +180,7 @@ func (e *endpoint) add(server *nginx.Scope, d *nginx.Statement) (out []Clash) {
 	if twice {
 		first := d
 		for _, other := range server.FindAll("listen") {
-			if where, ok := boundTo(other); ok && where == e.at {
+			if where, ok := boundTo(other); ok && where == e.at && hasOption(other, "quic", "http3") == hasOption(d, "quic", "http3") {
 				first = other
 				break
 			}
@@ -186,14 +188,14 @@ func (e *endpoint) add(server *nginx.Scope, d *nginx.Statement) (out []Clash) {
 		refuse(first, "a duplicate listen")
 		return out
 	}
-	if slices.ContainsFunc(d.Args[1:], func(t nginx.Arg) bool { return setsSocket(t.Value) }) {
+	if hasOption(d, socketOptions...) {
 		if e.options != nil {
 			refuse(e.options, "duplicate listen options for")
 			return out
 		}
 		e.options = d
 	}
-	if slices.ContainsFunc(d.Args[1:], func(t nginx.Arg) bool { return t.Value == "default_server" || t.Value == "default" }) {
+	if hasOption(d, "default_server", "default") {
 		if e.byDefault != nil {
 			refuse(e.byDefault, "a duplicate default server for")
 			return out
@@ -203,14 +205,18 @@ func (e *endpoint) add(server *nginx.Scope, d *nginx.Statement) (out []Clash) {
 	return out
 }
 
-// setsSocket says whether an option of listen belongs to the socket, which is set up once
-// (ngx_http_core_listen).
-func setsSocket(option string) bool {
-	if option == "bind" || option == "deferred" || option == "reuseport" {
-		return true
-	}
-	name, _, _ := strings.Cut(option, "=")
-	return slices.Contains([]string{"setfib", "fastopen", "backlog", "rcvbuf", "sndbuf", "accept_filter", "ipv6only", "so_keepalive"}, name)
+// socketOptions belong to the socket, which is set up once (ngx_http_core_listen).
+var socketOptions = []string{"bind", "deferred", "reuseport", "setfib=", "fastopen=", "backlog=", "rcvbuf=", "sndbuf=", "accept_filter=", "ipv6only=", "so_keepalive="}
+
+// hasOption says whether a listen has one of the options; a name that ends in = has a value.
+func hasOption(d *nginx.Statement, names ...string) bool {
+	return slices.ContainsFunc(d.Args[1:], func(a nginx.Arg) bool {
+		name, _, valued := strings.Cut(a.Value, "=")
+		if valued {
+			name += "="
+		}
+		return slices.Contains(names, name)
+	})
 }
 
 // sameNames finds names that several servers of the endpoint have.
@@ -244,9 +250,9 @@ type serverName struct {
 func namesOf(server *nginx.Scope) (out []serverName) {
 	all := server.FindAll("server_name")
 	for _, d := range all {
-		for _, t := range d.Args {
+		for i, t := range d.Args {
 			if !strings.HasPrefix(t.Value, "~") {
-				out = append(out, serverName{strings.ToLower(t.Value), d.Span()})
+				out = append(out, serverName{strings.ToLower(t.Value), d.ArgSpan(i)})
 			}
 		}
 	}
