@@ -45,6 +45,9 @@ func checkXdebug(p *lint.Pass, m *fpm.Master, e *fpm.Entry) {
 	case set && mode.Unknown != "":
 		p.Skip("%s: xdebug.mode: %s", e.Span.File.Display, mode.Unknown)
 		return
+	case m.XdebugMode != "":
+		p.Skip("%s: %s may set XDEBUG_MODE, which counts before xdebug.mode", e.Span.File.Display, m.XdebugMode)
+		return
 	case set && (mode.Value == "off" || mode.Value == ""): // a bare off is "" to the INI grammar
 		return
 	}

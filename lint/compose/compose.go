@@ -45,6 +45,10 @@ type Service struct {
 	Networks    []string
 	// Own are host names that only this service's /etc/hosts or links know.
 	Own []string
+	// Environment are the names of the variables that the container has from here; EnvFile says that a
+	// file brings more.
+	Environment []string
+	EnvFile     bool
 	// Command says that the image's command or entry point is replaced.
 	Command bool
 	// Unknown says what else may set the service: extends, volumes_from.

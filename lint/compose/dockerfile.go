@@ -22,6 +22,8 @@ type Image struct {
 
 	copies []copied
 	runs   []string
+	env    []string // its ENV instructions
+	dir    string   // the working directory, "" where it is not known
 }
 
 // copied is a COPY: sources inside the root, which may be patterns.
@@ -58,14 +60,52 @@ func (s *Service) ImageIn(root *source.Root) Image {
 	if !ok {
 		return Image{Unknown: f.Display}
 	}
-	image := Image{}
-	for _, stage := range chain(stages, s.Build.Target) {
-		image.Base = stage.base
+	built := chain(stages, s.Build.Target)
+	image := Image{Base: built[len(built)-1].base}
+	switch {
+	case officialPHP().MatchString(image.Base):
+		image.dir = "/var/www/html"
+	case officialNginx().MatchString(image.Base):
+		image.dir = "/"
+	}
+	for _, stage := range slices.Backward(built) {
 		for _, c := range stage.commands {
 			image.command(c, context, f.Display)
 		}
 	}
 	return image
+}
+
+var (
+	officialPHP   = lazy.Regexp(`^(?:docker\.io/)?(?:library/)?php(?:[:@]|$)`)
+	officialNginx = lazy.Regexp(`^(?:docker\.io/)?(?:library/)?nginx(?:[:@]|$)`)
+)
+
+// iniDir is what PHP_INI_DIR stands for in the official PHP image.
+const iniDir = "/usr/local/etc/php"
+
+// imageDirs are directories of the official images: what is copied there lies in them, with a "/" at the
+// target's end or without.
+var imageDirs = []string{"/etc/nginx", "/etc/nginx/conf.d", "/usr/local/etc", "/usr/local/etc/php-fpm.d", iniDir, iniDir + "/conf.d"}
+
+// place is a path in the container, "" where it is not known.
+func (i *Image) place(p string) string {
+	if officialPHP().MatchString(i.Base) {
+		if rest, ok := strings.CutPrefix(strings.Replace(p, "${PHP_INI_DIR}", "$PHP_INI_DIR", 1), "$PHP_INI_DIR"); ok && (rest == "" || rest[0] == '/') {
+			p = iniDir + rest
+		}
+	}
+	if strings.Contains(p, "$") || !path.IsAbs(p) && i.dir == "" {
+		return ""
+	}
+	end := ""
+	if strings.HasSuffix(p, "/") || path.Base(p) == "." || path.Base(p) == ".." {
+		end = "/"
+	}
+	if !path.IsAbs(p) {
+		p = path.Join(i.dir, p)
+	}
+	return strings.TrimSuffix(path.Clean(p), "/") + end
 }
 
 // stage is a FROM with what follows it.
@@ -133,6 +173,10 @@ func (i *Image) command(n *parser.Node, context, file string) {
 		if settings().MatchString(words) || len(n.Heredocs) > 0 {
 			i.Unknown = file
 		}
+	case command.Env:
+		i.env = append(i.env, words)
+	case command.Workdir:
+		i.dir = i.place(words)
 	case command.Entrypoint:
 		i.Unknown = file
 	case command.Cmd:
@@ -164,8 +208,10 @@ func (i *Image) copy(n *parser.Node, context, file string) {
 	if strings.EqualFold(n.Value, command.Add) {
 		plain = plain && !slices.ContainsFunc(sources, fetchedOrUnpacked().MatchString)
 	}
-	if !elsewhere && (!path.IsAbs(target) || strings.Contains(target, "$")) {
-		i.Unknown = file
+	if target = i.place(target); target == "" {
+		if !elsewhere {
+			i.Unknown = file
+		}
 		return
 	}
 	if !plain {
@@ -174,7 +220,7 @@ func (i *Image) copy(n *parser.Node, context, file string) {
 		}
 		return
 	}
-	if len(sources) > 1 && !strings.HasSuffix(target, "/") {
+	if (len(sources) > 1 || slices.Contains(imageDirs, target)) && !strings.HasSuffix(target, "/") {
 		target += "/"
 	}
 	c := copied{target: target}
@@ -200,20 +246,25 @@ func Overlap(p, q string) bool {
 	return in || over
 }
 
-// In is where the build puts a file of the repository, "" where it does not.
+// In is where the build puts a file of the repository, "" where it does not. Of several places it is one
+// from which daemons read: the whole repository is often copied once more.
 func (i Image) In(file string) (target string) {
 	for _, c := range i.copies {
 		for _, s := range c.sources {
 			rest, below := cutDir(file, s)
 			matched, err := path.Match(s, file)
+			to := ""
 			switch {
 			case below && rest != "":
-				target = path.Join(c.target, rest)
+				to = path.Join(c.target, rest)
 			case below || matched && err == nil:
-				target = path.Clean(c.target)
+				to = path.Clean(c.target)
 				if strings.HasSuffix(c.target, "/") {
-					target = path.Join(c.target, path.Base(file))
+					to = path.Join(c.target, path.Base(file))
 				}
+			}
+			if to != "" && (Configured(to) || !Configured(target)) {
+				target = to
 			}
 		}
 	}
@@ -234,6 +285,23 @@ func (i Image) Brings(file string) bool {
 		return above || path.Clean(c.target) == "/"
 	})
 }
+
+// SetsINI says whether a command of the build may set PHP's values: all that names a file of them, but for
+// those that come with the image.
+func (i Image) SetsINI() bool {
+	return slices.ContainsFunc(i.runs, func(r string) bool {
+		return strings.Contains(stockINI().ReplaceAllString(r, ""), ".ini") || strings.Contains(r, "conf.d")
+	})
+}
+
+// SetsEnv says whether the build may set an environment variable.
+func (i Image) SetsEnv(name string) bool {
+	return slices.ContainsFunc(i.env, func(e string) bool { return strings.Contains(e, name) })
+}
+
+// stockINI matches the image's own php.ini-production and php.ini-development, whose limits are those
+// that PHP has without them, and where they are moved to.
+var stockINI = lazy.Regexp(`php\.ini(?:-production|-development)?\b`)
 
 // Sources are the paths of the repository that the build copies, of a pattern its directory.
 func (i Image) Sources() []string {

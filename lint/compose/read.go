@@ -255,6 +255,13 @@ func (r *reader) service(s *Service, n ast.Node) {
 				h, _, _ = strings.Cut(h, "=")
 				s.Own = append(s.Own, h)
 			}
+		case "environment":
+			for _, e := range r.keys(v) {
+				e, _, _ = strings.Cut(e, "=")
+				s.Environment = append(s.Environment, e)
+			}
+		case "env_file":
+			s.EnvFile = true
 		case "command", "entrypoint":
 			s.Command = true
 		case "extends", "volumes_from", "provider":

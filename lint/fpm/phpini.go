@@ -81,6 +81,9 @@ func (m *Master) phpIni() *phpIni {
 				m.ini.read(f, m.Version)
 			}
 		}
+		if m.INIMore != "" {
+			m.ini.missing, m.ini.doubt = m.INIMore, m.INIMore
+		}
 		switch {
 		case m.ini.missing != "" || found:
 		case m.IniFile == "":
@@ -94,6 +97,9 @@ func (m *Master) phpIni() *phpIni {
 
 // iniFiles are php.ini and the files of conf.d, hidden ones too.
 func (m *Master) iniFiles() []string {
+	if len(m.INI) > 0 {
+		return m.INI
+	}
 	var out []string
 	if m.IniFile != "" {
 		out = append(out, m.IniFile)

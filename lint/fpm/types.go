@@ -87,6 +87,12 @@ type Master struct {
 	Entries  []*Entry
 	Includes []Include
 	Problems []source.Problem
+	// INI are the files in place of IniFile and IniDir where a compose file shows them, in the order in
+	// which PHP reads them; INIMore says what else may set the same.
+	INI     []string
+	INIMore string
+	// XdebugMode says what may set XDEBUG_MODE in the environment, which counts before xdebug.mode.
+	XdebugMode string
 
 	incomplete bool // something was not read
 

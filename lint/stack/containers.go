@@ -199,6 +199,7 @@ func (c *containers) assign(masters []*fpm.Master) {
 			}
 		}
 	}
+	c.findINI()
 }
 
 // has says whether a master's files get into a service.
