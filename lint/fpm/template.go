@@ -14,6 +14,10 @@ var (
 	hole = lazy.Regexp(`(?:^|[^$%{])(\{[A-Za-z_][A-Za-z0-9_.]*\})`)
 	// environment is a variable in capitals without braces, which FPM expands in env[...] only.
 	environment = lazy.Regexp(`\$[A-Z][A-Z0-9_]+`)
+	// variable is any without braces. FPM expands $pool alone.
+	variable = lazy.Regexp(`\$[A-Za-z_][A-Za-z0-9_]*`)
+	// port is a name in capitals where only a number may stand.
+	port = lazy.Regexp(`:([A-Z][A-Z0-9_]+)[ \t\r\n]*$`)
 	// likely are lines that FPM's files are full of.
 	likely = lazy.Regexp(`(?m)^[ \t]*(?:pm(?:\.[a-z_]+)?|listen(?:\.[a-z_]+)?|request_(?:terminate|slowlog)_timeout|catch_workers_output|php_(?:admin_)?(?:value|flag)\[[^\]\n]*\]|emergency_restart_[a-z]+)[ \t]*=`)
 )
@@ -40,6 +44,7 @@ func markIn(line string) (start, end int, ok bool) {
 		return 0, 0, false
 	}
 	key, _, _ := strings.Cut(text, "=")
+	setting, _, _ := strings.Cut(line, ";")
 	if found := source.TemplateMarks(line); found != nil {
 		return found[0][0], found[0][1], true
 	}
@@ -54,6 +59,14 @@ func markIn(line string) (start, end int, ok bool) {
 	if strings.IndexByte(line, '$') >= 0 && !strings.HasPrefix(key, "env[") {
 		if m := environment().FindStringIndex(line); m != nil {
 			return m[0], m[1], true
+		}
+		if m := variable().FindStringIndex(setting); m != nil && !strings.Contains(key, "[") && !strings.HasPrefix(line[m[0]:], "$pool") {
+			return m[0], m[1], true
+		}
+	}
+	if strings.TrimRight(key, " \t") == "listen" {
+		if m := port().FindStringSubmatchIndex(setting); m != nil {
+			return m[2], m[3], true
 		}
 	}
 	return 0, 0, false

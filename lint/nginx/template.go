@@ -20,6 +20,9 @@ var constant = []string{
 	"server_tokens", "fastcgi_buffers", "proxy_buffers", "keepalive_timeout",
 }
 
+// addressed are directives whose argument is an address.
+var addressed = []string{"listen", "server", "fastcgi_pass"}
+
 func isConstant(name string) bool {
 	return slices.Contains(constant, name) || lookup(name).traits&(timeValue|sizeValue|offsetValue|flagValue) != 0
 }
@@ -31,6 +34,10 @@ var (
 	// any in braces.
 	environment = lazy.Regexp(`\$(?:\{([A-Z][A-Z0-9_]*)\}|([A-Z][A-Z0-9_]*))`)
 	braced      = lazy.Regexp(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+	// fallback is one with the shell's default, which nginx takes for no variable.
+	fallback = lazy.Regexp(`^\$\{[A-Za-z_][A-Za-z0-9_]*:?[-=?+]`)
+	// port is a name in capitals where only a number may stand.
+	port = lazy.Regexp(`:([A-Z][A-Z0-9_]+)$`)
 	// hashes enclose a name for sed; outside a directive it is a comment.
 	hashes = lazy.Regexp(`^##[A-Z][A-Z0-9_]*##`)
 	// likely are lines that nginx's files are full of.
@@ -194,8 +201,20 @@ func (t *templateScan) word(start, end int, quoted bool) {
 	if t.marked(start, end) {
 		return
 	}
+	if !quoted && slices.Contains(addressed, t.directive) {
+		if m := port().FindStringSubmatchIndex(word); m != nil {
+			t.found(start+m[2], start+m[3])
+			return
+		}
+	}
 	if !strings.Contains(word, "$") {
 		return
+	}
+	if i := strings.Index(word, "${"); i >= 0 {
+		if m := fallback().FindString(word[i:]); m != "" {
+			t.found(start+i, start+i+len(m))
+			return
+		}
 	}
 	for _, m := range environment().FindAllStringSubmatchIndex(word, -1) {
 		name := m[2:4]

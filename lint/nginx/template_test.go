@@ -25,6 +25,9 @@ func TestTemplateMark(t *testing.T) {
 		{"site", "client_max_body_size ${max_body};", "${max_body}"},
 		{"site", "fastcgi_read_timeout ${timeout}s;", "${timeout}"},
 		{"site", "listen 80; include ${dir}/*.conf;", "${dir}"},
+		{"site", "fastcgi_buffers ${BUFFERS:-256 32k};", "${BUFFERS:-"},
+		{"site", "fastcgi_pass ${host:-php}:9000;", "${host:-"},
+		{"site", "fastcgi_pass 127.0.0.1:FPM_PORT;", "FPM_PORT"},
 		{"site", "server ##HOST##:6443;", "##HOST##"},
 		{"site.template", "fastcgi_pass $PHP_HOST:9000;", "$PHP_HOST"},
 
@@ -32,6 +35,7 @@ func TestTemplateMark(t *testing.T) {
 		{"site", "listen 80; ##TLS##\n##REST##\nserver {\n##END##\n}", ""},
 		{"site", "fastcgi_pass $PHP_HOST:9000;", ""}, // set in another file, perhaps
 		{"site", "set $ROOT /srv; root ${ROOT};", ""},
+		{"site", "fastcgi_pass PHP:9000; add_header X a:B; proxy_pass http://a:80/:ID;", ""},
 		{"site", "set $max 8m; client_max_body_size ${max};", ""}, // nginx refuses it
 		{"site", "root /srv/${host}; access_log /var/log/${host}.log;", ""},
 		{"site", `if ($uri ~ "^/(?<ID>\d+)") { return 302 /x/${ID}; }`, ""},
