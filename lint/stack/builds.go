@@ -31,7 +31,9 @@ var (
 	// place matches a socket's path, or an address with a port.
 	place = lazy.Regexp(`/[\w./-]+|[\w.-]+:[0-9]{2,5}\b`)
 	// free matches a start of PHP-FPM with -R, or the long name of that.
-	free = lazy.Regexp(`php-?fpm[^#&;|]*?(?:--allow-to-run-as-root|[\s"',]-[A-Za-z]*R[A-Za-z]*(?:["'\s,]|$))`)
+	free = lazy.Regexp(`fpm[^#&;|]*?(?:--allow-to-run-as-root|[\s"',]-[A-Za-z]*R[A-Za-z]*(?:["'\s,]|$))`)
+	// recursive are programs that have a -R of their own.
+	recursive = lazy.Regexp(`\b(?:ch(?:own|mod|grp|con)|cp|ls|rm|e?grep|setfacl|restorecon)\b`)
 )
 
 // buildName says whether a file may be one of them.
@@ -41,6 +43,11 @@ func buildName(name string) bool {
 		return true
 	}
 	return strings.HasPrefix(name, "Dockerfile") || slices.Contains([]string{"Makefile", "Vagrantfile", "Containerfile"}, name)
+}
+
+// imageName says whether a file of builds is of an image.
+func imageName(name string) bool {
+	return strings.HasPrefix(name, "Dockerfile") || name == "Containerfile" || strings.EqualFold(path.Ext(name), ".dockerfile")
 }
 
 // makes names the file that makes somebody listen at an address; "" where none does.
@@ -76,7 +83,7 @@ func (s *Stack) findBuilds(root *source.Root) {
 	for _, e := range entries {
 		if e.Type().IsRegular() && buildName(e.Name()) {
 			paths = append(paths, "/"+e.Name())
-			s.Image = s.Image || strings.HasPrefix(e.Name(), "Dockerfile") || e.Name() == "Containerfile"
+			s.Image = s.Image || imageName(e.Name())
 		}
 	}
 	if len(paths) > 0 {
@@ -90,7 +97,7 @@ func (b *builds) read(p string) {
 		return // what cannot be read says nothing
 	}
 	for line := range bytes.Lines(f.Data) {
-		if b.free == "" && free().Match(line) {
+		if b.free == "" && free().Match(line) && !recursive().Match(line) {
 			b.free = f.Display
 		}
 		if !makes().Match(line) {

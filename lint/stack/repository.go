@@ -3,6 +3,7 @@ package stack
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"fpmlint/lint/fpm"
@@ -23,6 +24,7 @@ func loadRepository(dir string, o Options) (*Stack, error) {
 		return nil, err
 	}
 	s.builds = &builds{root: root, paths: c.builds}
+	s.Image = len(c.compose) > 0 || slices.ContainsFunc(c.builds, func(p string) bool { return imageName(path.Base(p)) })
 	c.bare = root
 	root = deployedView(c)
 	if len(c.compose) > 0 && len(o.Hosts) == 0 {

@@ -66,7 +66,8 @@ type Stack struct {
 	NginxTemplates, FPMTemplates []source.Problem
 	// containers are those of the repository's compose files; nil without one.
 	containers *containers
-	// Image says that the root is that of an image: its Dockerfile stands in it.
+	// Image says that images are made of what was read: a Dockerfile stands in the root, or
+	// somewhere in the repository.
 	Image bool
 	// builds are a repository's; nil where there are none.
 	builds *builds
