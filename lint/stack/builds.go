@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"fpmlint/lint/address"
+	"fpmlint/lint/fpm"
 	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 )
@@ -20,6 +21,7 @@ type builds struct {
 	once  sync.Once
 	made  map[string]string // the file by the address that it sets
 	free  string            // the file that lets PHP-FPM run as root
+	put   map[string]string // where a file of the repository is copied to
 }
 
 // maxBuild bounds a file that is looked at, in bytes.
@@ -32,6 +34,8 @@ var (
 	place = lazy.Regexp(`/[\w./-]+|[\w.-]+:[0-9]{2,5}\b`)
 	// free matches a start of PHP-FPM with -R, or the long name of that.
 	free = lazy.Regexp(`fpm[^#&;|]*?(?:--allow-to-run-as-root|[\s"',]-[A-Za-z]*R[A-Za-z]*(?:["'\s,]|$))`)
+	// copies matches a line of a Dockerfile that brings one file.
+	copies = lazy.Regexp(`^\s*(?i:COPY|ADD)\s+(?:--ch(?:own|mod)=\S+\s+)*([\w./-]+)\s+(/[\w./-]*)\s*$`)
 	// recursive are programs that have a -R of their own.
 	recursive = lazy.Regexp(`\b(?:ch(?:own|mod|grp|con)|cp|ls|rm|e?grep|setfacl|restorecon)\b`)
 )
@@ -66,7 +70,7 @@ func (s *Stack) RunsAsRoot() string {
 }
 
 func (b *builds) readAll() {
-	b.made = map[string]string{}
+	b.made, b.put = map[string]string{}, map[string]string{}
 	for _, p := range b.paths {
 		b.read(p)
 	}
@@ -97,6 +101,9 @@ func (b *builds) read(p string) {
 		return // what cannot be read says nothing
 	}
 	for line := range bytes.Lines(f.Data) {
+		if m := copies().FindSubmatch(line); m != nil && imageName(path.Base(p)) {
+			b.copied(path.Dir(p), string(m[1]), string(m[2]))
+		}
 		if b.free == "" && free().Match(line) && !recursive().Match(line) {
 			b.free = f.Display
 		}
@@ -112,4 +119,25 @@ func (b *builds) read(p string) {
 			}
 		}
 	}
+}
+
+// copied remembers a file that is copied: the build's context is the Dockerfile's directory, or the top.
+func (b *builds) copied(dir, name, target string) {
+	if strings.HasSuffix(target, "/") {
+		target += path.Base(name)
+	}
+	for _, context := range []string{"/", dir} {
+		b.put[path.Join(context, name)] = target
+	}
+}
+
+// stray is where a file of pools is copied to although no package reads it there; "" where that cannot be
+// seen.
+func (b *builds) stray(m *fpm.Master) string {
+	b.once.Do(b.readAll)
+	target := b.put[m.Conf.Path]
+	if _, _, known := fpm.PoolDir(target); target == "" || known || !m.PoolsOnly {
+		return ""
+	}
+	return target
 }

@@ -107,9 +107,9 @@ func (c *candidates) fpmView(root *source.Root, conf *source.File, o fpm.Options
 }
 
 // apart says why a repository's file of nginx need not belong to the machine of any of its PHP-FPMs:
-// each has an nginx of its own. "" where that cannot be seen.
+// each has an nginx of its own, or they are several versions of one. "" where that cannot be seen.
 func (s *Stack) apart(f *source.File) string {
-	if !s.Loose {
+	if !s.Loose || s.hosts != nil { // the policy says which belong together
 		return ""
 	}
 	why := ""
@@ -117,11 +117,34 @@ func (s *Stack) apart(f *source.File) string {
 		if !m.Serves() {
 			continue
 		}
-		if why = s.apartFrom(f, m); why == "" {
-			return ""
+		from := s.apartFrom(f, m)
+		if from == "" {
+			return s.variants()
 		}
+		why = from
 	}
 	return why
+}
+
+// variants names two files of pools that are not for one machine: both set where the same pool listens,
+// in different ways, and nothing reads both.
+func (s *Stack) variants() string {
+	type named struct{ pool, version string }
+	first := map[named]fpm.Setting{}
+	for _, p := range s.Pools() {
+		addr, listen, err := p.Listen()
+		if !p.Master.PoolsOnly || err != nil || addr.IsZero() || listen.Span.IsZero() {
+			continue
+		}
+		id := named{p.Name, p.Master.Version}
+		other, seen := first[id]
+		if !seen {
+			first[id] = listen
+		} else if other.Text != listen.Text {
+			return fmt.Sprintf("%s and %s are not for one machine, and which of them is for this one is not known", other.Span.File.Display, listen.Span.File.Display)
+		}
+	}
+	return ""
 }
 
 // apartFrom is apart for one PHP-FPM: it is built into containers and the file into none, or it lies in
@@ -129,6 +152,11 @@ func (s *Stack) apart(f *source.File) string {
 func (s *Stack) apartFrom(f *source.File, m *fpm.Master) string {
 	if s.containers != nil && len(s.containers.running(f)) == 0 && s.containers.has(m) {
 		return fmt.Sprintf("%s lies in no container of the compose file, and %s does", f.Display, m.Conf.Display)
+	}
+	if s.builds != nil {
+		if target := s.builds.stray(m); target != "" {
+			return fmt.Sprintf("%s is copied to %s, where no package of PHP-FPM looks", m.Conf.Display, target)
+		}
 	}
 	if m.Below == "" || strings.HasPrefix(f.Path, m.Below+"/") {
 		return ""

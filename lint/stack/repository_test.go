@@ -171,6 +171,28 @@ fpm alpine 8.3 /image/rootfs/etc/php83/php-fpm.d/www.conf
 server a, location ~ \.php$: 127.0.0.1:9001=www
 server a, location ~ \.php$: 127.0.0.1:9123=external
 `},
+	{"pools that are copied where nothing reads them", files{
+		"Dockerfile":   "FROM debian:12\nRUN apt-get install -y php-fpm nginx\nADD --chown=root:root fpm/www.conf /etc/php/fpm/pool.d/\n",
+		"site.conf":    oneSite("", "unix:/run/php/php8.2-fpm.sock"),
+		"fpm/www.conf": poolFile("www", "/run/php-fpm.sock"),
+	}, `
+nginx /site.conf
+fpm other /fpm/www.conf
+  www unix:/run/php-fpm.sock
+server a, location ~ \.php$: unix:/run/php/php8.2-fpm.sock=external
+`},
+	{"pools of several machines", files{
+		"site.conf":      oneSite("", "unix:/run/php-fpm.sock"),
+		"dns/www.conf":   poolFile("www", "/run/php-fpm/www.sock"),
+		"tuned-www.conf": poolFile("www", "127.0.0.1:9001"),
+	}, `
+nginx /site.conf
+fpm other /dns/www.conf
+  www unix:/run/php-fpm/www.sock
+fpm other /tuned-www.conf
+  www 127.0.0.1:9001
+server a, location ~ \.php$: unix:/run/php-fpm.sock=external
+`},
 	{"main files that include each other", files{
 		"nginx.conf": oneSite("user nginx;\n", "127.0.0.1:9000"),
 		"etc/a.conf": "[global]\nlog_level = notice\ninclude = /etc/b.conf\n" + poolFile("www", "127.0.0.1:9000"),
