@@ -152,20 +152,20 @@ func reportSameNames(p *lint.Pass) {
 	type where struct {
 		first, second source.Span
 		name          string
+		harmless      bool
 	}
 	var order []where
 	addresses := map[where][]string{}
 	for _, c := range p.Stack.Clashes {
-		// Nobody asks for a name like _, and who asks for another one gets the default server.
-		unasked := c.Name == "" || c.Name == "_"
-		if c.Refused != "" || !served[c.Server] || unasked && c.Default || c.First == c.Second || !p.Stack.OneServers(c.Server, c.First, c.Second) {
+		if c.Refused != "" || !served[c.Server] || c.First == c.Second || !p.Stack.OneServers(c.Server, c.First, c.Second) {
 			continue
 		}
 		// What backup-config-included finds explains this too.
 		if isBackup(strings.ToLower(path.Base(c.First.File.Path))) || isBackup(strings.ToLower(path.Base(c.Second.File.Path))) {
 			continue
 		}
-		at := where{c.First, c.Second, c.Name}
+		// Nobody asks for a name like _, and who asks for another one gets the default server.
+		at := where{c.First, c.Second, c.Name, c.Default && (c.Name == "" || c.Name == "_")}
 		if addresses[at] == nil {
 			order = append(order, at)
 		}
@@ -176,12 +176,18 @@ func reportSameNames(p *lint.Pass) {
 		if name == "" {
 			name = `""`
 		}
-		p.Report(lint.Finding{
+		f := lint.Finding{
 			Severity: lint.Warning,
 			Message:  fmt.Sprintf("nginx ignores the name %s of this server on %s: another server has it there, and the hand-offs of this one get none of its requests", name, strings.Join(addresses[at], " and ")),
 			Help:     "remove one of the two servers, such as a default site that was left, or give them different names",
 			Span:     at.second,
 			Related:  []source.Related{{Span: at.first, Message: "the server that gets them"}},
-		})
+		}
+		if at.harmless {
+			f.Severity = lint.Info
+			f.Message = fmt.Sprintf("nginx ignores the name %s of this server on %s, and warns of it at each start: another server has it there, and this one gets its requests as the default server", name, strings.Join(addresses[at], " and "))
+			f.Related[0].Message = "the other server"
+		}
+		p.Report(f)
 	}
 }

@@ -49,6 +49,16 @@ func checkNginxSyntax(p *lint.Pass) {
 			})
 		}
 		reportSameUpstreams(p, c)
+		for _, m := range c.Misplaced() {
+			if block := m.Scope.Statement; !p.Stack.Loose || c.Root.Rendered() || block.Src == m.Statement.Src {
+				p.Report(lint.Finding{
+					Message: fmt.Sprintf(`"%s" directive is not allowed here, in %s`, m.Statement.Name, m.Scope.Kind),
+					Help:    nginxHelp(source.Problem{Kind: source.Invalid}),
+					Span:    m.Statement.NameSpan(),
+					Related: []source.Related{{Span: block.Span(), Message: "the block"}},
+				})
+			}
+		}
 	}
 	for _, clash := range p.Stack.Clashes {
 		if clash.Refused != "" && p.Stack.OneServers(clash.Server, clash.First, clash.Second) {
