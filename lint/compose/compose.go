@@ -43,8 +43,10 @@ type Service struct {
 	// NetworkMode is as written, "" for networks of its own.
 	NetworkMode string
 	Networks    []string
-	// Own are host names that only this service's /etc/hosts or links know.
+	// Own are host names that only this service's /etc/hosts or links to other projects know.
 	Own []string
+	// Links are the services of the project that this one knows by further names, in lower case.
+	Links map[string]string
 	// Environment are the names of the variables that the container has from here; EnvFile says that a
 	// file brings more.
 	Environment []string

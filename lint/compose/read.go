@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -244,7 +245,15 @@ func (r *reader) service(s *Service, n ast.Node) {
 					}
 				})
 			})
-		case "links", "external_links":
+		case "links":
+			for _, l := range r.texts(v) {
+				name, alias, _ := strings.Cut(l, ":")
+				if s.Links == nil {
+					s.Links = map[string]string{}
+				}
+				s.Links[strings.ToLower(cmp.Or(alias, name))] = name
+			}
+		case "external_links":
 			for _, l := range r.texts(v) {
 				_, alias, _ := strings.Cut(l, ":")
 				s.Own = append(s.Own, alias, l)

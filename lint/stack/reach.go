@@ -76,11 +76,15 @@ func (c *containers) reachName(n *compose.Service, a address.Address) verdict {
 	case home == nil || home.NetworkMode != "":
 		return verdict{external: fmt.Sprintf("service %s has the network mode %q", where, n.NetworkMode)}
 	case slices.ContainsFunc(n.Own, func(h string) bool { return strings.EqualFold(h, a.Host) }):
-		return verdict{external: fmt.Sprintf("service %s knows %s by links or extra_hosts", where, a.Host)}
+		return verdict{external: fmt.Sprintf("service %s knows %s by extra_hosts or external_links", where, a.Host)}
+	}
+	linked, ok := n.Links[strings.ToLower(a.Host)]
+	if ok && p.Services[linked] == nil {
+		return verdict{external: fmt.Sprintf("service %s has %s by a link to %s, which is no service of it", where, a.Host, linked)}
 	}
 	var named []*compose.Service
 	for _, s := range p.Ordered {
-		if s.Answers(a.Host) {
+		if s.Answers(a.Host) || s.Name == linked {
 			named = append(named, s)
 		}
 	}
