@@ -76,6 +76,7 @@ func checkSocketMismatch(p *lint.Pass) {
 			case b.Fault != "":
 				f.Message += ": " + b.Fault
 				f.Help = composeHelp(b)
+				f.Fix = composeFix(b)
 			case old != nil && heir == nil:
 				f.Help = fmt.Sprintf("%s listened here and was not taken along: fpmlint fix --upgrade takes it along to PHP %s", poolName(old), u.To.Version)
 				f.Related = append(f.Related, source.Related{Span: old.Get("listen").Span, Message: poolName(old) + " listened here"})
@@ -110,6 +111,21 @@ func composeHelp(b *stack.Backend) string {
 		return fmt.Sprintf("let the pool listen on every address of its container (listen = %d), as 127.0.0.1 is seen from inside alone, and pass to the name of its service", b.Address.Port)
 	}
 	return "pass to " + strings.Join(b.Candidates, " or ")
+}
+
+// composeFix leads to the only PHP-FPM that nginx's container reaches. It can only mend where the same
+// service listens on another port; another service's image may be PHP-FPM's too.
+func composeFix(b *stack.Backend) *lint.Fix {
+	if len(b.Candidates) != 1 || literal(b.Span) != b.Text || lint.Generated(b.Span.File) != "" {
+		return nil
+	}
+	target := b.Candidates[0]
+	host, _, _ := strings.Cut(target, ":")
+	return &lint.Fix{
+		Safe:        strings.EqualFold(host, b.Address.Host),
+		Description: "pass to " + target,
+		Edits:       []source.Edit{{Span: b.Span, NewText: requote(b.Span, target)}},
+	}
 }
 
 func mismatchMessage(b *stack.Backend, uninstalled map[address.Address]*fpm.Pool) string {

@@ -152,7 +152,9 @@ func (c *containers) listening(n *compose.Service, services []*compose.Service, 
 					v.pools = append(v.pools, PoolMatch{l.pool, address.Yes})
 				}
 			}
-			have = append(have, l.addr.String())
+			if a := l.addr.String(); !slices.Contains(have, a) {
+				have = append(have, a)
+			}
 		}
 		if side.unknown != "" && !c.withoutFPM(s) {
 			v.external = side.unknown
