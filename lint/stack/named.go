@@ -29,7 +29,7 @@ func loadFiles(files []string, o Options) (*Stack, error) {
 			continue
 		}
 		if root == nil {
-			if root, err = rootFor(name, o); err != nil {
+			if root, err = rootFor(files, o); err != nil {
 				return nil, err
 			}
 		}
@@ -61,7 +61,7 @@ func loadFiles(files []string, o Options) (*Stack, error) {
 	for _, conf := range o.FPMConf {
 		at := root
 		if at.Disk() == "" { // standard input: the other side lies on disk
-			if at, err = rootFor(conf, o); err != nil {
+			if at, err = rootFor([]string{conf}, o); err != nil {
 				return nil, err
 			}
 		}
@@ -135,18 +135,49 @@ func (s *Stack) addAll(root *source.Root, c candidates) error {
 
 // systemDirs hold a machine's own configuration: a file given from there is read with "/" as its
 // root. Any other file is read with its repository, or its own directory, as the root, so that an
-// untrusted checkout cannot make fpmlint read the machine's files.
+// untrusted checkout cannot make fpmlint read the machine's files; several with the directory that
+// holds them all.
 var systemDirs = []string{"/etc/", "/usr/local/etc/", "/usr/local/nginx/", "/usr/local/openresty/", "/opt/"}
 
-func rootFor(name string, o Options) (*source.Root, error) {
+func rootFor(names []string, o Options) (*source.Root, error) {
 	if o.Root != "" {
 		return source.DirWith(o.Root, o.Overlay)
 	}
-	abs, err := filepath.Abs(name)
-	if err != nil {
-		return nil, err
+	common := ""
+	for _, name := range names {
+		if name == "-" {
+			continue
+		}
+		abs, err := filepath.Abs(name)
+		if err != nil {
+			return nil, err
+		}
+		dir := rootOf(abs, checkout(abs))
+		if dir == "/" { // the machine's own is all of it
+			return source.DirWith(dir, o.Overlay)
+		}
+		if common == "" {
+			common = dir
+		}
+		if common = above(common, dir); common == "" {
+			return nil, fmt.Errorf("%s and %s lie in no directory in common: give --root", names[0], name)
+		}
 	}
-	return source.DirWith(rootOf(abs, checkout(abs)), o.Overlay)
+	return source.DirWith(common, o.Overlay)
+}
+
+// above is the nearest directory that holds two, "" where only the root does.
+func above(a, b string) string {
+	for {
+		if rel, err := filepath.Rel(a, b); err == nil && filepath.IsLocal(rel) {
+			return a
+		}
+		parent := filepath.Dir(a)
+		if parent == filepath.Dir(parent) {
+			return ""
+		}
+		a = parent
+	}
 }
 
 // rootOf is the root of a file in a checkout, "" where it is in none. People have checkouts in /opt;

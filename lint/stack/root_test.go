@@ -18,3 +18,20 @@ func TestRootOf(t *testing.T) {
 		}
 	}
 }
+
+// TestAbove: files of several directories are read with what holds them all as their root, but never the
+// machine for that.
+func TestAbove(t *testing.T) {
+	for _, c := range []struct{ a, b, want string }{
+		{"/srv/web/nginx", "/srv/web/php", "/srv/web"},
+		{"/srv/web", "/srv/web/php/pool.d", "/srv/web"},
+		{"/srv/web/php/pool.d", "/srv/web", "/srv/web"},
+		{"/srv/web", "/srv/web", "/srv/web"},
+		{"/srv/web", "/srv/website", "/srv"},
+		{"/srv/web", "/home/me", ""},
+	} {
+		if got := above(c.a, c.b); got != c.want {
+			t.Errorf("above %s and %s: %q, want %q", c.a, c.b, got, c.want)
+		}
+	}
+}
