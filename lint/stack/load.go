@@ -163,10 +163,32 @@ func loadFrom(root *source.Root, name string, o Options) (*Stack, error) {
 	if err := <-sides; err != nil {
 		return nil, err
 	}
+	s.noteDisabled(root)
 	if err := s.FPMHost.EvidenceErr; err != nil {
 		s.Notes = append(s.Notes, err.Error())
 	}
 	return s, nil
+}
+
+// noteDisabled says which sites nobody enabled in a root without the directory of those that are, as git
+// keeps no empty one and the links are often made elsewhere.
+func (s *Stack) noteDisabled(root *source.Root) {
+	seen := map[string]bool{}
+	for _, c := range s.Nginx {
+		dir := path.Dir(c.Conf.Path)
+		entries, _ := root.ReadDir(dir) // not readable: none
+		for _, e := range entries {
+			name, ok := strings.CutSuffix(e.Name(), "-available")
+			available := path.Join(dir, e.Name())
+			if !ok || seen[available] || root.Exists(path.Join(dir, name+"-enabled")) {
+				continue
+			}
+			seen[available] = true
+			if sites, err := root.ReadDir(available); err == nil && len(sites) > 0 {
+				s.Notes = append(s.Notes, fmt.Sprintf("%s was not read, as there is no %s-enabled: name the files that are enabled", root.Display(available), name))
+			}
+		}
+	}
 }
 
 // addSides reads both sides at the same time; nil is a side that is not there.
