@@ -54,6 +54,10 @@ func reportUnmatched(p *lint.Pass, at source.Span, pattern string, beside []*sou
 	var names []string
 	var related []source.Related
 	for _, f := range beside {
+		if !p.Stack.Live && deployedBelow(pattern, f.Path) {
+			p.Skip("%s: include %s is right where %s lies below another directory, as in an image: give that tree", place(at), pattern, path.Dir(f.Display))
+			return
+		}
 		if !read[f] && !setAside(path.Base(f.Path)) {
 			name := f.Path
 			if p.Stack.Loose { // a repository is not laid out like a root
@@ -75,6 +79,12 @@ func reportUnmatched(p *lint.Pass, at source.Span, pattern string, beside []*sou
 		Span:    at,
 		Related: related,
 	})
+}
+
+// deployedBelow says whether a pattern names the very directory of a file, but below another one.
+func deployedBelow(pattern, file string) bool {
+	dir, at := path.Dir(pattern), path.Dir(file)
+	return len(dir) > len(at) && strings.Count(at, "/") > 1 && strings.HasSuffix(dir, at)
 }
 
 // aside are ends of names that people give to files that are not to be read.
