@@ -79,7 +79,7 @@ func resolve(file string, question []byte) []byte {
 func move(t *testing.T, s *live.Server) {
 	t.Helper()
 	conf, pool := s.Path("php/php-fpm.conf"), "php/pool.d/www.conf"
-	s.StopFPM(conf)
+	s.End(conf)
 	from, to := "127.0.0.2", "127.0.0.3"
 	if !strings.Contains(s.Read(pool), from) {
 		from, to = to, from

@@ -17,7 +17,7 @@ func version(number, errorLog, socket string) string {
 
 // purged asks for a page when the older version is gone.
 func purged(_ *testing.T, s *live.Server) (status int, body string) {
-	s.StopFPM(s.Path("etc/php/8.2/fpm/php-fpm.conf"))
+	s.End(s.Path("etc/php/8.2/fpm/php-fpm.conf"))
 	return s.Get("bad.test", "/index.php")
 }
 

@@ -236,7 +236,7 @@ func TestRollbackLive(t *testing.T) {
 	if code, out := fixed(t, s, "--reload"); code != 0 {
 		t.Fatalf("exit code %d\n%s", code, out)
 	}
-	end(t, s, "8.2/php-fpm.conf")
+	s.End(s.Path("8.2/php-fpm.conf"))
 	if out := rollback("--reload"); !strings.Contains(out, "does not run; start it") {
 		t.Errorf("rollback with a PHP-FPM that is stopped says\n%s", out)
 	}
@@ -262,6 +262,6 @@ func TestRollbackTellsWhatRuns(t *testing.T) {
 	change()
 	rollback("nginx ("+s.Path("nginx.conf")+") still runs with what the run had written", "PHP-FPM 8.2 (")
 	change()
-	s.StopFPM(s.Path("8.2/php-fpm.conf"))
+	s.End(s.Path("8.2/php-fpm.conf"))
 	rollback("php-fpm.conf) does not run; start it: ", "php-fpm.conf) still runs")
 }

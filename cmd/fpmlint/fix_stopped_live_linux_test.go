@@ -4,23 +4,11 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"fpmlint/testdata/live"
 )
-
-// end ends a stack's daemon by its main file.
-func end(t *testing.T, s *live.Server, conf string) {
-	t.Helper()
-	if err := syscall.Kill(s.MasterOf(s.Path(conf)), syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if !eventually(func() bool { return s.MasterOf(s.Path(conf)) == 0 }) {
-		t.Fatal(conf, "still runs")
-	}
-}
 
 // TestFixOfStoppedDaemons keeps a fix where a daemon does not run, which may be so for what the fix
 // mends, and says how to start it; once started the sites answer.
@@ -28,7 +16,7 @@ func TestFixOfStoppedDaemons(t *testing.T) {
 	t.Run("PHP-FPM, which its configuration ended", func(t *testing.T) {
 		s := live.Start(t, mismatch())
 		s.Write("8.2/pool.d/www.conf", strings.Replace(s.Read("8.2/pool.d/www.conf"), "pm = static", "pm = dynamic\npm.start_servers = 9\npm.min_spare_servers = 1\npm.max_spare_servers = 2", 1))
-		end(t, s, "8.2/php-fpm.conf")
+		s.End(s.Path("8.2/php-fpm.conf"))
 		code, out := fixed(t, s, "--reload")
 		if code != 1 || !strings.Contains(out, "to do: PHP-FPM") || !strings.Contains(out, s.FPM+" -D -y "+s.Path("8.2/php-fpm.conf")) {
 			t.Errorf("exit code %d\n%s", code, out)
@@ -39,7 +27,7 @@ func TestFixOfStoppedDaemons(t *testing.T) {
 	})
 	t.Run("PHP-FPM, whose files are well", func(t *testing.T) {
 		s := live.Start(t, mismatch())
-		end(t, s, "8.2/php-fpm.conf")
+		s.End(s.Path("8.2/php-fpm.conf"))
 		code, out := fixed(t, s, "--reload")
 		if code != 1 || !strings.Contains(out, "to do: PHP-FPM") || !strings.Contains(out, "ok      reload nginx") {
 			t.Errorf("exit code %d\n%s", code, out)
@@ -49,7 +37,7 @@ func TestFixOfStoppedDaemons(t *testing.T) {
 	})
 	t.Run("nginx", func(t *testing.T) {
 		s := live.Start(t, mismatch())
-		end(t, s, "nginx.conf")
+		s.End(s.Path("nginx.conf"))
 		code, out := fixed(t, s, "--reload", "--format", "json")
 		if code != 1 || !strings.Contains(out, `"outcome": "applied"`) || !strings.Contains(out, "does not run; start it: "+s.Nginx+" -c "+s.Path("nginx.conf")) {
 			t.Errorf("exit code %d\n%s", code, out)
@@ -136,7 +124,7 @@ func TestFixLeavesStartsToSupervisor(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		s.Write("stop.log", "")
-		end(t, s, "8.2/php-fpm.conf")
+		s.End(s.Path("8.2/php-fpm.conf"))
 		supervisor.Wait() //nolint:errcheck // it is stopped
 	})
 	if !eventually(func() bool { _, err := os.Stat(s.Path("good.sock")); return err == nil }) {

@@ -137,7 +137,7 @@ func TestFixOfStoppedService(t *testing.T) {
 		return
 	}
 	s := services(t, mismatch())
-	end(t, s, "8.2/php-fpm.conf")
+	s.End(s.Path("8.2/php-fpm.conf"))
 	code, out := fixed(t, s, "--reload")
 	if code != 1 || !strings.Contains(out, "start it: systemctl start "+live.FPMUnit+"\n") {
 		t.Errorf("exit code %d\n%s", code, out)

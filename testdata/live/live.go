@@ -147,10 +147,20 @@ func (s *Server) fpmCommand(conf string) []string {
 	return argv
 }
 
-// StartNginx starts nginx and waits until it listens.
+// StartNginx starts nginx and waits until it has workers. A signal that reaches it earlier is
+// forgotten: it is noted, and nginx waits for the next one before it looks (ngx_master_process_cycle).
 func (s *Server) StartNginx() {
 	s.t.Helper()
-	s.run(s.Nginx, "-c", filepath.Join(s.Dir, "nginx.conf"))
+	conf := s.Path("nginx.conf")
+	s.run(s.Nginx, "-c", conf)
+	for range 3000 {
+		pid := s.MasterOf(conf)
+		if children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid)); len(children) > 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.t.Fatal("nginx has no workers after 30 seconds")
 }
 
 // StartEdge starts another nginx, in front of the stack's own.
@@ -349,8 +359,8 @@ func (s *Server) stop() {
 	}
 }
 
-// StopFPM ends a master and waits until it is gone.
-func (s *Server) StopFPM(conf string) {
+// End ends the master with a main file and waits until it is gone.
+func (s *Server) End(conf string) {
 	s.t.Helper()
 	for range 1000 {
 		pid := s.MasterOf(conf)
