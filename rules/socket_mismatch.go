@@ -67,6 +67,11 @@ func checkSocketMismatch(p *lint.Pass) {
 				f.Severity = lint.Warning
 				f.Message += "; the upstream's other servers answer"
 			}
+			version := otherPackage(p.Stack, b.Address)
+			if version != "" {
+				f.Severity = lint.Warning
+				f.Message += fmt.Sprintf("; PHP %s, of which nothing is here, may have one if it is installed too", version)
+			}
 			old := gone[b.Address]
 			var heir *fpm.Pool
 			if old != nil {
@@ -82,6 +87,9 @@ func checkSocketMismatch(p *lint.Pass) {
 				f.Related = append(f.Related, source.Related{Span: old.Get("listen").Span, Message: poolName(old) + " listened here"})
 			default:
 				suggest(p.Stack, &f, b, pools, heir)
+			}
+			if version != "" && f.Fix != nil {
+				f.Fix.Safe = false // the site works where that version is there
 			}
 			// A PHP-FPM that outlived its package or has not read its files again, one with a configuration
 			// elsewhere, a container's port: requests arrive, and a fix would send them to other code.
@@ -176,6 +184,21 @@ func goneListeners(u *move) map[address.Address]*fpm.Pool {
 		}
 	}
 	return out
+}
+
+// otherPackage is the version in the name of a socket as a package makes it, where only pools of other
+// versions are here, without their main files: what else is installed cannot be seen.
+func otherPackage(s *stack.Stack, a address.Address) string {
+	m := pathVersion().FindStringSubmatch(path.Base(a.Path))
+	if m == nil || path.Dir(a.Path) != "/run/php" {
+		return ""
+	}
+	for _, master := range s.Masters {
+		if !master.PoolsOnly || master.Version == "" || master.Version == m[1] {
+			return ""
+		}
+	}
+	return m[1]
 }
 
 // othersLive says whether the upstream of a dead server has one that answers or may answer.
