@@ -35,6 +35,10 @@ func checkScriptFilename(p *lint.Pass) {
 			// either, by which it knows its status and ping pages (init_request_info).
 			continue
 		}
+		if h.Scope.Find("fastcgi_cache_purge") != nil {
+			p.Skip("%s: the module that purges the cache answers here, as far as it takes the requests", place(h.Pass.Span()))
+			continue
+		}
 		if !h.PHP {
 			p.Skip("%s: nothing shows that this hand-off is PHP's", place(h.Pass.Span()))
 			continue
