@@ -47,7 +47,7 @@ func checkFastcgiParamShadowed(p *lint.Pass) {
 			names[i] = d.Arg(0)
 		}
 		p.Report(lint.Finding{
-			Message:  fmt.Sprintf("the fastcgi_param of %s replace those of the outer level: %s not passed", h.Scope.Label(), areList(names)),
+			Message:  fmt.Sprintf("the fastcgi_param that count here replace those of the outer level: %s not passed", areList(names)),
 			Help:     "repeat the outer level's fastcgi_param here, or put them all into one file and include it on the innermost level",
 			Span:     own(h, list).Span(),
 			Related:  []source.Related{{Span: lost[0].Span(), Message: lost[0].Arg(0) + " is not in effect"}},
