@@ -49,7 +49,7 @@ func checkSocketWorldWritable(p *lint.Pass) {
 			Span:    s.mode.Span,
 			Related: []source.Related{{Span: listen.Span, Message: "the socket"}},
 		}
-		if p.Stack.Split {
+		if p.Stack.Split || p.Stack.Loose && p.Stack.Image {
 			// Users' numbers differ between images, so sharing a socket may leave no other way.
 			f.Severity = lint.Info
 		}
