@@ -2,7 +2,10 @@ package rules
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
+	"io/fs"
+	"path"
 	"strings"
 
 	"fpmlint/lint"
@@ -42,6 +45,7 @@ func checkFPMConfig(p *lint.Pass) {
 			}
 			checkAccounts(p, pool)
 			checkListenDir(p, pool)
+			checkPlaces(p, pool)
 		}
 	}
 	for _, log := range p.Stack.MissingLogs {
@@ -96,6 +100,55 @@ func named(s fpm.Setting) bool { return s.Unknown == "" && s.Text != "" && !s.Sp
 func listensOnSocket(pool *fpm.Pool) bool {
 	addr, s, err := pool.Listen()
 	return s.Unknown == "" && err == nil && addr.IsUnix()
+}
+
+// checkPlaces looks for the directories that FPM looks for on this machine (fpm_conf_process_all_pools).
+func checkPlaces(p *lint.Pass, pool *fpm.Pool) {
+	if !p.Stack.Live || pool.Get("prefix").Text != "" && pool.Get("prefix").Unknown != "" {
+		return
+	}
+	m := pool.Master
+	base := path.Join(m.Prefix, pool.Get("prefix").Text)
+	if path.IsAbs(pool.Get("prefix").Text) {
+		base = pool.Get("prefix").Text
+	}
+	below := func(dir string) string {
+		if path.IsAbs(dir) {
+			return dir
+		}
+		return path.Join(base, dir)
+	}
+	missing := func(s fpm.Setting, what, dir, within string) bool {
+		if !named(s) {
+			return s.Unknown != ""
+		}
+		info, err := m.Root.Stat(path.Join(within, dir))
+		if !errors.Is(err, fs.ErrNotExist) && (err != nil || info.IsDir()) {
+			return false
+		}
+		what = fmt.Sprintf("the %s '%s'", what, dir)
+		if within != "" {
+			what += fmt.Sprintf(" within the chroot path '%s'", within)
+		}
+		p.Report(lint.Finding{
+			Message: fmt.Sprintf("[pool %s] %s does not exist or is not a directory", pool.Name, what),
+			Help:    "create it; " + noStart,
+			Span:    s.Span,
+		})
+		return true
+	}
+	if missing(pool.Get("prefix"), "prefix", base, "") {
+		return
+	}
+	root := ""
+	if s := pool.Get("chroot"); s.Text != "" || s.Unknown != "" {
+		root = strings.Replace(s.Text, "$prefix", base, 1)
+		root = below(root)
+		if missing(s, "chroot path", root, "") {
+			return
+		}
+	}
+	missing(pool.Get("chdir"), "chdir path", below(pool.Get("chdir").Text), root)
 }
 
 // checkListenDir looks for the directory of a pool's socket. php-fpm -t does not; the start fails.

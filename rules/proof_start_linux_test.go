@@ -60,6 +60,14 @@ pm.min_spare_servers = 1
 pm.max_spare_servers = 9 ; want "fpm-config: .*cannot be greater than pm.max_children"`),
 			refused: true, cured: ok,
 		},
+		"a chroot that is not there": {
+			rule: "fpm-config", silent: true, archive: site("", `chroot = @DIR@/gone ; want "fpm-config: .*the chroot path '.*/gone' does not exist"`),
+			refused: true, cured: ok, hand: [3]string{"php/pool.d/www.conf", "chroot = @DIR@/gone", "chdir = @DIR@/www"},
+		},
+		"a slow log that is never opened": {
+			rule: "fpm-config", silent: true, archive: site("", `request_slowlog_timeout = 5sec ; want "fpm-config: .*unknown suffix"`+"\nslowlog = @DIR@/gone/slow.log"),
+			refused: true, cured: ok, hand: [3]string{"php/pool.d/www.conf", "5sec", "0"},
+		},
 		"upstream-unresolvable": {
 			rule: "upstream-unresolvable", archive: passTo("", `php; # want "upstream-unresolvable: "`),
 			refused: true, cured: ok, hand: [3]string{"nginx.conf", "    server {", "    upstream php { server unix:@DIR@/a.sock; }\n    server {"},

@@ -2,9 +2,11 @@ package fpm
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 )
 
@@ -18,6 +20,9 @@ func (m *Master) check() {
 		if n, ok := s.integer(); ok && (n < -19 || n > 20) {
 			m.refuse(s.Span, "process.priority must be included into [-19,20]")
 		}
+	}
+	if s := m.Global("events.mechanism"); !s.IsDefault && s.Unknown == "" && s.Text != "" && !slices.Contains(mechanisms, strings.ToLower(s.Text)) {
+		m.refuse(s.Span, "event mechanism '%s' is not available on this system", s.Text)
 	}
 	if s := m.Global("log_limit"); !s.IsDefault {
 		if n, ok := s.integer(); ok && n < 512 {
@@ -53,16 +58,23 @@ func (p *Pool) check() {
 		p.refuse(s, "no listen address have been defined!")
 	}
 	p.checkProcesses()
-	for _, key := range []string{"pm.status_path", "ping.path"} {
-		if s := p.Get(key); s.Unknown == "" && s.Text != "" && !strings.HasPrefix(s.Text, "/") {
-			p.refuse(s, "the %s path '%s' must start with a '/'", strings.TrimSuffix(strings.TrimPrefix(strings.ReplaceAll(key, "_path", ""), "pm."), ".path"), s.Text)
+	if s := p.Get("process.priority"); !s.IsDefault {
+		if n, ok := s.integer(); ok && (n < -19 || n > 20) {
+			p.refuse(s, "process.priority must be included into [-19,20]")
 		}
+	}
+	p.checkPage("pm.status_path", "status path")
+	p.checkPage("ping.path", "ping path")
+	if s := p.Get("ping.response"); s.Unknown == "" && s.Text == "" && !s.IsDefault && p.Get("ping.path").Text != "" {
+		p.refuse(s, "the ping response page '' is not long enough")
 	}
 	slow, okSlow := p.Seconds("request_slowlog_timeout")
 	kill, okKill := p.Seconds("request_terminate_timeout")
 	if depth := p.Get("request_slowlog_trace_depth"); !depth.IsDefault && depth.Unknown == "" && depth.Text != "0" {
 		if s := p.Get("slowlog"); s.Unknown == "" && s.Text == "" && !p.elsewhere(s) {
 			p.refuse(depth, "'slowlog' must be specified for use with 'request_slowlog_trace_depth'")
+		} else if n, ok := depth.integer(); ok && n < 0 {
+			p.refuse(depth, "'request_slowlog_trace_depth' (%d) must be a positive value", n)
 		}
 	}
 	if okSlow && slow > 0 {
@@ -71,6 +83,22 @@ func (p *Pool) check() {
 		} else if okKill && kill > 0 && slow > kill {
 			p.refuse(p.Get("request_slowlog_timeout"), "'request_slowlog_timeout' (%d) can't be greater than 'request_terminate_timeout' (%d)", slow, kill)
 		}
+	}
+}
+
+// pagePath matches what a pool answers itself may be called.
+var pagePath = lazy.Regexp(`^[0-9A-Za-z/_.~-]*$`)
+
+func (p *Pool) checkPage(key, what string) {
+	s := p.Get(key)
+	switch {
+	case s.Unknown != "" || s.Text == "":
+	case !strings.HasPrefix(s.Text, "/"):
+		p.refuse(s, "the %s '%s' must start with a '/'", what, s.Text)
+	case len(s.Text) < 2:
+		p.refuse(s, "the %s '%s' is not long enough", what, s.Text)
+	case !pagePath().MatchString(s.Text):
+		p.refuse(s, "the %s '%s' must contain only the following characters '[alphanum]/_-.~'", what, s.Text)
 	}
 }
 

@@ -218,6 +218,10 @@ func judged() []string {
 		"security.limit_extensions = .php .phtml", "listen.backlog = 511", "listen.backlog = -1", "listen.mode = 0666", "listen.allowed_clients = 127.0.0.1,::1", "access.format = \"%R %{x}i\"", "access.format = %R (x)", "env[A] = hey!", "env[A] = a|b", "env[A] = {", "env[A] = a&b", "env[A] = ~1", "env[A] = a^b",
 		"php_admin_value[error_reporting] = E_ALL & ~E_DEPRECATED & ~E_STRICT", "php_value[a] = (1|2)", "php_value[a] = (1|2", "php_value[a] = 1|2)", "php_value[a] = 1 | (2 & !3) ^ 4", "php_value[a] = ()", "php_value[a] = 1 |", "env[A] = |1", "env[A] = none", "env[A] = off", "env[A] = yes", "slowlog = none",
 		"[www]\nuser = root", "[WWW]\nuser = root", "[other]\nuser = root", "[b] user = root", "[b]\nuser = www-data\nlisten = DIR/t.sock\npm = ondemand\npm.max_children = 3", "user = null", "user = NULL", "[www", "listen = \"x", "env[A = 1", "pm.max_spawn_rate = 0", "rlimit_core = unlimited", "rlimit_core = x", "request_slowlog_trace_depth = 5",
+		"request_terminate_timeout = 10x", "request_terminate_timeout = 10S", "request_terminate_timeout = 10M", "request_terminate_timeout = 10min", "request_terminate_timeout = 30sec", "request_terminate_timeout = 5w", "request_terminate_timeout =", "request_terminate_timeout = off", "request_terminate_timeout = 10 s", "request_terminate_timeout = -", "request_terminate_timeout = s", "pm.process_idle_timeout = 5x",
+		"access.suppress_path[] = /ping", "access.suppress_path[] = /a\naccess.suppress_path[] = /b", "access.suppress_path[] = ping", "access.suppress_path[] =", "access.suppress_path[a] = /ping", "access.suppress_path = /ping", "env[] = a", "php_value[] = a", "listen[] = 9000", "php_flag = on",
+		"pm.status_path = /", "pm.status_path = /a b", "pm.status_path = /a?b", "pm.status_path = /a-b_c.d~e/1", "pm.status_path = \"/\xc3\xa9\"", "pm.status_path = /.", "ping.path = /", "ping.path = /p%20", "ping.path = /p\nping.response =", "ping.response =", "ping.path = /p\nping.response = x",
+		"process.priority = -20", "process.priority = -19", "process.priority = 20", "process.priority = 21", "request_slowlog_trace_depth = -3\nslowlog = DIR/slow",
 	} {
 		out = append(out, head+pool+s+"\n")
 	}
@@ -225,6 +229,8 @@ func judged() []string {
 		head+pool+"\r\nuser = root\r\n", strings.ReplaceAll(head+pool, "\n", "\r\n"), "\xef\xbb\xbf"+head+pool, "error_log = DIR/log\n"+pool, head, "[global]\npm = static\n"+pool,
 		"[global]\nerror_log = DIR/log\nlog_level = info\n"+pool, "[global]\nerror_log = DIR/log\nlog_level = notice\nemergency_restart_threshold = 10\nemergency_restart_interval = 1m\nprocess_control_timeout = 10s\n"+pool,
 		"[global]\nerror_log = DIR/log\nlog_limit = 100\n"+pool, "[global]\nerror_log = DIR/log\nprocess.max = -1\n"+pool, "[global]\nerror_log = DIR/log\nprocess.priority = 21\n"+pool, "[global]\nerror_log = DIR/log\nmergency_restart_threshold = 1\n"+pool,
+		"[global]\nerror_log = DIR/log\nemergency_restart_interval = 60x\n"+pool, "[global]\nerror_log = DIR/log\nprocess_control_timeout = 10sec\n"+pool, "[global]\nerror_log = DIR/log\nsyslog.facility = bar\n"+pool, "[global]\nerror_log = DIR/log\nsyslog.facility = LOCAL0\n"+pool,
+		"[global]\nerror_log = DIR/log\nevents.mechanism = bar\n"+pool, "[global]\nerror_log = DIR/log\nevents.mechanism = EPOLL\n"+pool,
 		"[global]\nerror_log = DIR/log\nenv[A] = 1\n"+pool, "[global]\nerror_log = DIR/log\ninclude = DIR/none/*.conf\n"+pool, "[global]\nerror_log = DIR/log\ninclude = DIR/none.conf\n"+pool, "[global]\nerror_log = DIR/log\ninclude = DIR/*.none\n"+pool, pool[:len(pool)-1]+"\n[global]\nerror_log = DIR/log")
 }
 

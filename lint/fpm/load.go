@@ -191,11 +191,18 @@ func (l *loader) entry(e *Entry) {
 		return
 	}
 	k, ok := known[e.Key]
-	isArray := k == array || k == flagArray
+	isArray := k == array || k == flagArray || k == pathList
+	bracketed := strings.HasSuffix(e.KeySpan.Text(), "]")
 	switch {
 	case e.Index != "" && l.pool == nil:
 		l.problem(source.Invalid, e.KeySpan, "Array are not allowed in the global section")
-	case !ok || (e.Index != "") != isArray:
+	case ok && k == pathList && e.Index != "":
+		l.problem(source.Invalid, e.KeySpan, "Keys provided to field '%s' are ignored", e.Key)
+	case ok && k == pathList && bracketed && e.Unknown == "" && !strings.HasPrefix(e.Value, "/"):
+		l.problem(source.Invalid, e.ValueSpan, "Values provided to field '%s' must begin with '/'", e.Key)
+	case ok && k != pathList && bracketed && e.Index == "":
+		l.problem(source.Invalid, e.KeySpan, "You must provide a key for field '%s'", e.Key)
+	case !ok || bracketed != isArray:
 		l.problem(source.Invalid, e.KeySpan, "unknown entry '%s'%s", e.Key, misplaced(e.Key, l.pool))
 	case e.Unknown != "":
 		l.keep(e, isArray)

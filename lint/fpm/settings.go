@@ -2,6 +2,7 @@ package fpm
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -20,6 +21,8 @@ const (
 	facility
 	array
 	flagArray
+	pathList // name[] without a key, each value a path
+	mechanism
 )
 
 // globalKeys are the keys of [global] (ini_fpm_global_options).
@@ -28,7 +31,7 @@ var globalKeys = map[string]kind{
 	"log_limit": integer, "log_buffering": boolean,
 	"emergency_restart_threshold": integer, "emergency_restart_interval": duration, "process_control_timeout": duration,
 	"process.max": integer, "process.priority": integer, "daemonize": boolean,
-	"rlimit_files": integer, "rlimit_core": rlimit, "events.mechanism": text, "systemd_interval": duration,
+	"rlimit_files": integer, "rlimit_core": rlimit, "events.mechanism": mechanism, "systemd_interval": duration,
 }
 
 // poolKeys are the keys of a pool (ini_fpm_pool_options), of PHP 7.0 to 8.5 together: a key of a
@@ -41,7 +44,7 @@ var poolKeys = map[string]kind{
 	"pm": processManager, "pm.max_children": integer, "pm.start_servers": integer, "pm.min_spare_servers": integer,
 	"pm.max_spare_servers": integer, "pm.max_spawn_rate": integer, "pm.process_idle_timeout": duration, "pm.max_requests": integer,
 	"pm.status_path": text, "pm.status_listen": text, "ping.path": text, "ping.response": text,
-	"access.log": text, "access.format": text, "access.suppress_path": array,
+	"access.log": text, "access.format": text, "access.suppress_path": pathList,
 	"slowlog": text, "request_slowlog_timeout": duration, "request_slowlog_trace_depth": integer,
 	"request_terminate_timeout": duration, "request_terminate_timeout_track_finished": boolean,
 	"rlimit_files": integer, "rlimit_core": rlimit, "chroot": text, "chdir": text,
@@ -103,6 +106,17 @@ func bad(k kind, value string) string {
 		if _, ok := parseBool(value); !ok {
 			return "invalid boolean value"
 		}
+	case duration: // fpm_conf_set_time
+		switch {
+		case value == "":
+			return "invalid time value"
+		case !strings.ContainsRune("0123456789smhd", rune(value[len(value)-1])):
+			return "unknown suffix used in time value"
+		}
+	case facility:
+		if !slices.Contains(facilities, strings.ToLower(value)) {
+			return "invalid value"
+		}
 	case processManager:
 		switch strings.ToLower(value) {
 		case "static", "dynamic", "ondemand":
@@ -122,6 +136,15 @@ func bad(k kind, value string) string {
 	}
 	return ""
 }
+
+// facilities are those of syslog (fpm_conf_set_syslog_facility).
+var facilities = []string{
+	"auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news", "syslog", "user", "uucp",
+	"local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+}
+
+// mechanisms are those of all systems (fpm_event_pre_init).
+var mechanisms = []string{"select", "poll", "epoll", "kqueue", "port", "/dev/poll"}
 
 func allDigits(s string) bool {
 	for i := range len(s) {

@@ -46,7 +46,9 @@ func (s *Stack) findMissingLogs(missing func(root *source.Root, dir string) bool
 	for _, m := range s.Masters {
 		look(m, m.Global("error_log"))
 		for _, p := range m.Pools {
-			look(m, p.Get("slowlog"))
+			if n, ok := p.Seconds("request_slowlog_timeout"); !ok || n > 0 { // else it opens none
+				look(m, p.Get("slowlog"))
+			}
 			look(m, p.Get("access.log"))
 		}
 	}

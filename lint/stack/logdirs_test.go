@@ -14,11 +14,16 @@ error_log = /var/log/php.log
 [www]
 listen = /run/www.sock
 slowlog = /var/log/php/$pool.slow
+request_slowlog_timeout = 5s
 access.log = /proc/self/fd/2
 [b]
 listen = /run/b.sock
 slowlog = var/slow.log
+request_slowlog_timeout = 5s
 access.log = /run/log/b.log
+[unused]
+listen = /run/unused.sock
+slowlog = /srv/log/unused.slow
 `})
 	m, err := fpm.Load(root, "/etc/php-fpm.conf", fpm.Options{})
 	if err != nil {
