@@ -36,7 +36,15 @@ func checkLowHeaderBuffer(p *lint.Pass) {
 	apps := applications{stack: p.Stack, patterns: &matchers{}}
 	var unset groups[*nginx.Scope] // one finding for each site, and one for all that nothing is known of
 	fixes := headerBufferFixes{}
-	for _, h := range slices.Concat(p.Stack.Handoffs, p.Stack.Proxied) {
+	handoffs := slices.Concat(p.Stack.Handoffs, p.Stack.Proxied)
+	serves := map[*nginx.Scope]string{}
+	warned := map[source.Span]bool{} // lines of snippets that some site with an application includes
+	for _, h := range handoffs {
+		if serves[h.Scope] = apps.behind(h); serves[h.Scope] != "" {
+			warned[h.Pass.Span()] = true
+		}
+	}
+	for _, h := range handoffs {
 		name := h.Module() + "_buffer_size"
 		v := h.Scope.Effective(name)
 		n, err := v.Size()
@@ -49,14 +57,14 @@ func checkLowHeaderBuffer(p *lint.Pass) {
 			Help:     fmt.Sprintf("set %[1]s_buffer_size 32k and %[1]s_buffers 16 16k; %[1]s_buffers alone does not help, headers must fit into the one buffer", h.Module()),
 		}
 		server := cmp.Or(h.Scope.Server(), h.Scope)
-		app := apps.behind(h)
+		app := serves[h.Scope]
 		if v.IsDefault {
 			f.Span, f.Fix = h.Pass.Span(), fixes.of(h, v)
 			switch {
 			case app != "":
 				f.Message = fmt.Sprintf("%s is at its default of one page (4k or 8k), and %s sends large headers: a response whose headers do not fit ends in a 502", name, app)
 				addUnset(&unset, server, f)
-			case h.Module() == "fastcgi":
+			case h.Module() == "fastcgi" && !warned[h.Pass.Span()]:
 				f.Severity = lint.Info
 				f.Message = name + " is at its default of one page (4k or 8k): a response whose headers do not fit ends in a 502"
 				addUnset(&unset, h.Config.Main, f)
