@@ -4,6 +4,7 @@ import (
 	_ "embed"
 
 	"fpmlint/lint"
+	"fpmlint/lint/fpm"
 	"fpmlint/lint/source"
 )
 
@@ -42,6 +43,9 @@ func reportProblems(p *lint.Pass, kinds ...source.Kind) {
 					help := noStart
 					if kind == source.Limit {
 						help = "php-fpm itself would not come up with this: lint it in parts"
+					}
+					if name := fpm.Unequal(problem); name != "" {
+						help = "put = after " + name + ": " + help
 					}
 					p.Report(lint.Finding{
 						Message: problem.Message, Help: help,

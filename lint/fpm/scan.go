@@ -143,20 +143,20 @@ func (s *lineScanner) entry() (*Entry, *source.Problem) {
 		s.space()
 	}
 	if s.pos == s.end || data[s.pos] != '=' {
-		return nil, &source.Problem{Kind: source.Syntax, Message: "value is NULL for a ZEND_INI_PARSER_ENTRY" + unequal(e.Key), Span: e.KeySpan}
+		return nil, &source.Problem{Kind: source.Syntax, Message: "value is NULL for a ZEND_INI_PARSER_ENTRY", Span: e.KeySpan}
 	}
 	s.pos++
 	s.space()
 	return e, s.value(e)
 }
 
-// unequal says what a line without = lacks, where it begins with the name of a setting.
-func unequal(text string) string {
-	name, value, _ := strings.Cut(text, " ")
-	if !belongs(name) || value == "" {
+// Unequal is the setting whose name begins the line of a problem, where that lacks its = alone.
+func Unequal(p source.Problem) string {
+	name, _, _ := strings.Cut(strings.ToLower(p.Span.Text()), " ")
+	if !strings.HasPrefix(p.Message, "value is NULL") || !belongs(name) {
 		return ""
 	}
-	return fmt.Sprintf(`: "=" is missing after %s`, name)
+	return name
 }
 
 // value reads a value by PHP's INI grammar in its normal mode (zend_ini_scanner.l): parts in
