@@ -31,6 +31,11 @@ func check(statements []*Statement) (problems []source.Problem, structural bool)
 				report(s.NameSpan(), `unknown directive "%s"; did you mean "%s"?`, s.Name, near)
 				continue
 			}
+			if text, arg, ok := s.pattern(); ok && !opaque {
+				if why := badPattern(text); why != "" {
+					report(s.ArgSpan(arg), `invalid regular expression "%s": %s`, text, why)
+				}
+			}
 			if s.IsBlock() {
 				if s.is(simple) && !opaque {
 					structural = true
@@ -53,6 +58,15 @@ func check(statements []*Statement) (problems []source.Problem, structural bool)
 				report(s.Span(), `directive "%s" has no opening "{"`, s.Name)
 			case s.is(unique) && slices.Contains(seen, s.id):
 				report(s.Span(), `"%s" directive is duplicate`, s.Name)
+			case s.Name == "fastcgi_buffers" && badBuffers(s):
+				report(s.Span(), `"%s" directive invalid value`, s.Name)
+			case badWord(s) >= 0:
+				i := badWord(s)
+				what := "value"
+				if s.Name == "fastcgi_param" {
+					what = "parameter"
+				}
+				report(s.ArgSpan(i), `invalid %s "%s"`, what, s.Arg(i))
 			case len(s.Args) == 1 && badValue(s):
 				report(s.ArgSpan(0), `"%s" directive invalid value`, s.Name)
 			case s.is(flagValue) && len(s.Args) == 1 && !strings.EqualFold(s.Arg(0), "on") && !strings.EqualFold(s.Arg(0), "off"):
@@ -98,7 +112,46 @@ func wrongCount(s *Statement) bool {
 	case "fastcgi_param":
 		return n != 2 && n != 3
 	}
+	if c, ok := counts[s.Name]; ok && (n < c[0] || n > c[1]) {
+		return true
+	}
 	return n != 1 && s.is(one)
+}
+
+// many is a bound that no line reaches.
+const many = 1 << 20
+
+// counts are the least and the most arguments of directives that have not always one.
+var counts = map[string][2]int{
+	"try_files": {2, many}, "error_page": {2, many}, "index": {1, many}, "server_name": {1, many}, "listen": {1, many},
+	"error_log": {1, many}, "access_log": {1, many}, "log_format": {2, many}, "add_header": {2, many}, "resolver": {1, many},
+	"return": {1, 2}, "rewrite": {2, 3}, "set": {2, 2}, "internal": {0, 0}, "allow": {1, 1}, "deny": {1, 1},
+	"fastcgi_split_path_info": {1, 1}, "fastcgi_cache_key": {1, 1}, "fastcgi_hide_header": {1, 1}, "fastcgi_pass_header": {1, 1},
+	"fastcgi_cache": {1, 1}, "fastcgi_cache_bypass": {1, many}, "fastcgi_no_cache": {1, many}, "fastcgi_next_upstream": {1, many},
+	"fastcgi_cache_use_stale": {1, many}, "fastcgi_cache_valid": {1, many}, "fastcgi_ignore_headers": {1, many},
+}
+
+// nextUpstream are the cases of fastcgi_next_upstream and fastcgi_cache_use_stale: unlike a proxy's
+// there is no http_502 and no http_504 (ngx_http_fastcgi_next_upstream_masks).
+var nextUpstream = strings.Fields("error timeout invalid_header non_idempotent http_500 http_503 http_403 http_404 http_429 updating off")
+
+// badWord is the place of an argument that is none of the words that a directive takes, -1 where all are.
+func badWord(s *Statement) int {
+	switch s.Name {
+	case "fastcgi_next_upstream", "fastcgi_cache_use_stale":
+		return slices.IndexFunc(s.Args, func(a Arg) bool { return !slices.Contains(nextUpstream, a.Value) })
+	case "fastcgi_param":
+		if len(s.Args) == 3 && s.Arg(2) != "if_not_empty" {
+			return 2
+		}
+	}
+	return -1
+}
+
+// badBuffers says whether a number of buffers or their size is none (ngx_conf_set_bufs_slot).
+func badBuffers(s *Statement) bool {
+	size, err := ParseSize(s.Arg(1))
+	return err != nil || size == 0 || number(s.Arg(0)) <= 0
 }
 
 func badValue(s *Statement) bool {

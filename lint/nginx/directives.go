@@ -41,9 +41,10 @@ var stock = []struct {
 		proxy_buffer_size proxy_busy_buffers_size proxy_temp_file_write_size proxy_max_temp_file_size`},
 	{offsetValue | one, "client_max_body_size"},
 	{flagValue | one | unique, `fastcgi_keep_conn fastcgi_buffering fastcgi_intercept_errors fastcgi_ignore_client_abort
+		fastcgi_cache_lock fastcgi_cache_revalidate fastcgi_cache_background_update fastcgi_force_ranges fastcgi_socket_keepalive
 		fastcgi_pass_request_body fastcgi_pass_request_headers fastcgi_request_buffering proxy_buffering proxy_request_buffering`},
 	{one | unique, "fastcgi_pass fastcgi_index root alias"},
-	{unique, "fastcgi_buffers"},
+	{unique, "fastcgi_buffers try_files"},
 	{one, "proxy_pass include"},
 	{local, `fastcgi_pass proxy_pass uwsgi_pass scgi_pass try_files return rewrite set break internal alias server_name
 		listen include`},

@@ -71,7 +71,7 @@ func judged() []string {
 		"log_format x \"" + strings.Repeat("a", 4094) + "\";", "log_format x \"" + strings.Repeat("a", 4095) + "\";", "log_format x " + strings.Repeat("a", 4095) + ";", "log_format x " + strings.Repeat("a", 4097) + ";",
 		"server { }", "server {", "server { } }", "server ;", "server { listen 127.0.0.1:1; location / { return 200; } }", "server { location / { return 200; }",
 		"server { location = /a{ return 200; } }", "server{listen 127.0.0.1:1;}", "map $host $a { default 1; }", "map $host $a { default 1 }", "map $host $a { ~x{2} 1; }", `map $host $a { "~x{2}" 1; }`,
-		"map $host $a { root 1; }", "map $host $a { fastcgi_pas 1; }", "fastcgi_pass unix:/a;", "server { fastcgi_pass unix:/a; }", "geo $a { default 0; 127.0.0.0/8 1; }", "upstream u { server 127.0.0.1:1; keepalive 2; }",
+		"map $host $a { root 1; }", "map $host $a { set 1; internal 1; }", "types { set a; }", "log_format x;", "server { server_name; }", "server { listen; }", "map $host $a { fastcgi_pas 1; }", "fastcgi_pass unix:/a;", "server { fastcgi_pass unix:/a; }", "geo $a { default 0; 127.0.0.0/8 1; }", "upstream u { server 127.0.0.1:1; keepalive 2; }",
 		"server { if ($host = \"a\") { return 200; } }", "server { if ($host ~* \"a{2}\") { return 200; } }", "server { root /a; root /b; }",
 		"types { text/html html; }", "server_tokens {", "root \"/srv;\n", "keepalive_timeout 1m30s;", "keepalive_timeout 75s 60s;",
 		"client_max_body_size 1g;", "client_max_body_size 1k;", "client_max_body_size 1kb;", "client_max_body_size -1;", "client_max_body_size 1.5m;", "client_max_body_size 0;",
@@ -88,6 +88,11 @@ func judged() []string {
 		"fastcgi_keep_conn on;", "fastcgi_keep_conn ON;", "fastcgi_keep_conn yes;", "fastcgi_keep_conn 1;", "fastcgi_buffering off;", "fastcgi_param A b};", "fastcgi_param A b#c;", "fastcgi_param A 'b;c';",
 		"fastcgi_pass unix:/a; fastcgi_pass unix:/b;", "fastcgi_read_timeout 1; fastcgi_read_timeout 2;", "fastcgi_param A 1; fastcgi_param A 2;", "fastcgi_max_temp_file_size 1g;", "fastcgi_max_temp_file_size 0;", "fastcgi_pass unix:/a }",
 		"fastcgi_pas unix:/a;", "fastcgi_params SCRIPT_FILENAME /a;", "fastcgi_buffer 8 4k;", "fastcgi-pass unix:/a;", "fastcgipass unix:/a;", "fastcgi_pass_header A;", "fastcgi_hide_header A;",
+		"fastcgi_buffers 0 4k;", "fastcgi_buffers 8 0;", "fastcgi_buffers 8 16kb;", "fastcgi_buffers 8x 4k;", "fastcgi_buffers 16 16k;", "fastcgi_param A b c;", "fastcgi_param A b if_not_empty;",
+		"fastcgi_next_upstream error timeout http_502;", "fastcgi_next_upstream http_503 http_429 non_idempotent;", "fastcgi_next_upstream off;", "fastcgi_next_upstream;", "fastcgi_cache_use_stale error foo;", "fastcgi_cache_use_stale updating http_500;",
+		"fastcgi_cache_lock yes;", "fastcgi_cache_lock on;", "fastcgi_force_ranges x;", "fastcgi_cache_key;", "fastcgi_cache_key a b;", "fastcgi_hide_header;", "fastcgi_hide_header A B;", "fastcgi_split_path_info;", "fastcgi_split_path_info ^(.+)(/.*)$ x;", "fastcgi_cache_valid 1m;", "fastcgi_no_cache;",
+		"try_files $uri;", "try_files $uri =404;", "try_files $uri /a; try_files $uri /b;", "error_page 502;", "error_page 502 503 /x;", "index;", "index a b;", "return;", "return 404;", "return 200 a b;", "rewrite ^;", "rewrite ^ /x last;", "rewrite ^ /x last x;",
+		"set $x;", "set $x 1;", "set $x 1 2;", "internal;", "internal x;", "allow;", "allow all;", "deny all x;", "add_header A;", "add_header A b;", "add_header A b always;", "error_log;", "access_log;", "access_log off;", "resolver;",
 	} {
 		out = append(out, "events {}\nhttp { server { listen 127.0.0.1:1; location / {\n"+s+"\n} } }\n")
 	}
