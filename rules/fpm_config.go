@@ -41,7 +41,7 @@ func checkFPMConfig(p *lint.Pass) {
 		}
 		for _, pool := range m.Pools {
 			if missing := pool.Missing(); len(missing) > 0 {
-				p.Skip("%s: pool %s has no %s here, and php-fpm.conf is not among the files", pool.Header.File.Display, pool.Name, strings.Join(missing, ", "))
+				p.Skip("%s: pool %s has no %s here: the rest of the configuration is not among the files", pool.Header.File.Display, pool.Name, strings.Join(missing, ", "))
 			}
 			checkAccounts(p, pool)
 			checkListenDir(p, pool)

@@ -11,6 +11,9 @@ import (
 // common are keys of pools that other programs' files have too.
 var common = []string{"user", "group", "prefix", "listen", "chroot", "chdir", "env", "slowlog", "access.log", "process.priority"}
 
+// daemons are keys of [global] that tell an FPM file where a pool listens too.
+var daemons = []string{"daemonize", "error_log", "log_level"}
+
 // Detect tells FPM's files from other INI files by the keys that only FPM has, and from scripts,
 // texts and templates by their lines: most of an FPM file's are settings, and FPM knows most of
 // them. A php.ini may have one by mistake.
@@ -32,8 +35,8 @@ func Detect(data []byte) bool {
 				foreign++
 			}
 			found = found || telling(l.entry)
-			// The official image's zz-docker.conf has no more than these two.
-			daemon = daemon || global && l.entry.Key == "daemonize"
+			// The official image's zz-docker.conf has no more than two such lines.
+			daemon = daemon || global && slices.Contains(daemons, l.entry.Key)
 			listen = listen || !global && l.entry.Key == "listen"
 		}
 		return true
