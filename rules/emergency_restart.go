@@ -25,6 +25,7 @@ var EmergencyRestart = lint.Rule{
 }
 
 func checkEmergencyRestart(p *lint.Pass) {
+	var found masterGroups
 	for _, m := range p.Stack.Masters {
 		if !m.Serves() || m.PoolsOnly {
 			continue
@@ -58,8 +59,9 @@ func checkEmergencyRestart(p *lint.Pass) {
 		} else {
 			f.Help += generatedNote(m.Conf)
 		}
-		p.Report(f)
+		found.add(p, m, !threshold.IsDefault || !interval.IsDefault, f)
 	}
+	found.report(p)
 }
 
 func restartEdits(m *fpm.Master, threshold, interval int) []source.Edit {

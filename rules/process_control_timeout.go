@@ -21,6 +21,7 @@ var ProcessControlTimeout = lint.Rule{
 }
 
 func checkProcessControlTimeout(p *lint.Pass) {
+	var found masterGroups
 	for _, m := range p.Stack.Masters {
 		if !m.Serves() || m.PoolsOnly {
 			continue
@@ -51,6 +52,7 @@ func checkProcessControlTimeout(p *lint.Pass) {
 		} else {
 			f.Help += generatedNote(at)
 		}
-		p.Report(f)
+		found.add(p, m, !s.IsDefault, f)
 	}
+	found.report(p)
 }
