@@ -106,17 +106,26 @@ func checkLevel(p *lint.Pass, scope *nginx.Scope, module string) {
 	for i, name := range names {
 		values[i] = scope.Effective(name)
 	}
-	// The default sizes are a page, which is 4k or 8k and more on some machines: what fails for
-	// one only is not reported.
+	// The default sizes are a page: 4k on most machines, 8k and more on some.
+	pages := []int64{4 << 10, 8 << 10}
+	if known := p.Stack.NginxHost.PageSize; known.Known {
+		pages = []int64{int64(known.Value)}
+	}
 	var message string
-	for _, page := range []int64{4 << 10, 8 << 10} {
+	severity := lint.Error
+	for i, page := range pages {
 		b, ok := effectiveBuffers(values, page)
 		if !ok {
 			return // a value that nginx-syntax reports
 		}
 		rule, text := b.refused(module)
-		if rule == 0 {
+		if rule == 0 && i == 0 {
 			return
+		}
+		if rule == 0 {
+			severity = lint.Warning
+			message += ", where a page of memory has 4k, as on nearly all machines"
+			continue
 		}
 		if message == "" {
 			message = text
@@ -124,9 +133,10 @@ func checkLevel(p *lint.Pass, scope *nginx.Scope, module string) {
 		}
 	}
 	f := lint.Finding{
-		Message: message,
-		Help:    "nginx does not start or reload with this; it names the closing brace of the http block",
-		Span:    here.Span(),
+		Message:  message,
+		Severity: severity,
+		Help:     "nginx does not start or reload with this; it names the closing brace of the http block",
+		Span:     here.Span(),
 	}
 	for i, v := range values {
 		if !v.IsDefault && v.Statement != here && i < 4 {
@@ -252,8 +262,9 @@ func busyBuffersFix(scope *nginx.Scope, module string, values [5]nginx.Value) *l
 	if busy == 0 {
 		busy = 2 * larger
 	}
-	if number := max(2, (busy+b.each-1)/b.each+1); number > b.number {
-		edits = append(edits, scope.SetEdits(module+"_buffers", fmt.Sprintf("%d %s", number, short(b.each)))...)
+	// Buffers of a page are too small where a page is, and have to be said.
+	if number := max(2, (busy+b.each-1)/b.each+1); number > b.number || len(edits) == 0 {
+		edits = append(edits, scope.SetEdits(module+"_buffers", fmt.Sprintf("%d %s", max(number, b.number), short(b.each)))...)
 	}
 	edits = mergeInserts(edits)
 	if !allEditable(edits) || scope.Kind == "if" || scope.Kind == "limit_except" {

@@ -54,6 +54,9 @@ type connection struct {
 // checkSocketAccess says whether all is well.
 func checkSocketAccess(p *lint.Pass, h *stack.Handoff, b *stack.Backend, m stack.PoolMatch) (fine bool) {
 	w, why := nginxWorker(p.Stack, h.Config)
+	if why != "" && p.Stack.ImageUsers(h.Config, m.Pool) {
+		w, why = worker{user: "nginx", group: "nginx", host: p.Stack.NginxHost}, ""
+	}
 	if why != "" {
 		p.Skip("%s", why)
 		return false

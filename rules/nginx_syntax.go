@@ -49,6 +49,7 @@ func checkNginxSyntax(p *lint.Pass) {
 			})
 		}
 		reportSameUpstreams(p, c)
+		reportSameLocations(p, c)
 		for _, m := range c.Misplaced() {
 			if block := m.Scope.Statement; !p.Stack.Loose || c.Root.Rendered() || block.Src == m.Statement.Src {
 				p.Report(lint.Finding{
@@ -86,6 +87,28 @@ func reportSameUpstreams(p *lint.Pass, c *nginx.Config) {
 			Span:    second,
 			Related: []source.Related{{Span: first, Message: "the first one"}},
 		})
+	}
+}
+
+// reportSameLocations reports what a server has twice, each line once, however many servers include it.
+func reportSameLocations(p *lint.Pass, c *nginx.Config) {
+	seen := map[*nginx.Statement]bool{}
+	for _, same := range c.SameLocations() {
+		if seen[same.Second] || p.Stack.Loose && !c.Root.Rendered() && same.First.Src != same.Second.Src {
+			continue
+		}
+		seen[same.Second] = true
+		f := lint.Finding{
+			Message: fmt.Sprintf("duplicate location %q", same.Path),
+			Help:    nginxHelp(source.Problem{Kind: source.Invalid}),
+			Span:    same.Second.Span(),
+		}
+		if same.First == same.Second {
+			f.Message += ": its file is included twice"
+		} else {
+			f.Related = []source.Related{{Span: same.First.Span(), Message: "the first one"}}
+		}
+		p.Report(f)
 	}
 }
 

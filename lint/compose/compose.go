@@ -47,6 +47,8 @@ type Service struct {
 	Own []string
 	// Links are the services of the project that this one knows by further names, in lower case.
 	Links map[string]string
+	// User is as written: who the container's processes are, where that is not the image's choice.
+	User string
 	// Environment are the names of the variables that the container has from here; EnvFile says that a
 	// file brings more.
 	Environment []string

@@ -19,6 +19,8 @@ type Image struct {
 	Base string
 	// Unknown says what may set FPM or nginx in the image otherwise: a command of the build.
 	Unknown string
+	// User is the build's last USER, as written.
+	User string
 
 	copies []copied
 	runs   []string
@@ -175,6 +177,8 @@ func (i *Image) command(n *parser.Node, context, file string) {
 		}
 	case command.Env:
 		i.env = append(i.env, words)
+	case command.User:
+		i.User = words
 	case command.Workdir:
 		i.dir = i.place(words)
 	case command.Entrypoint:

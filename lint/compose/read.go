@@ -264,6 +264,8 @@ func (r *reader) service(s *Service, n ast.Node) {
 				h, _, _ = strings.Cut(h, "=")
 				s.Own = append(s.Own, h)
 			}
+		case "user":
+			s.User = r.text(v)
 		case "environment":
 			for _, e := range r.keys(v) {
 				e, _, _ = strings.Cut(e, "=")

@@ -1,0 +1,47 @@
+package nginx
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"fpmlint/lint/source"
+	"fpmlint/testdata/live"
+)
+
+// TestSameLocations puts each two locations into one server, and into one location: nginx and
+// SameLocations refuse the same pairs.
+func TestSameLocations(t *testing.T) {
+	program := live.Nginx(t)
+	kinds := []string{"/a", "= /a", "=/a", "^~ /a", "^~/a", `"/a"`, "~ /a", "~* /a", "@a", "/a/", "/A", "/ab"}
+	for i, one := range kinds {
+		for _, two := range kinds[i:] {
+			for _, around := range []string{"@@", "location / { @@ }"} {
+				if strings.Contains(one+two, "@") && around != "@@" {
+					continue // a named location stands in a server
+				}
+				text := "events {}\nhttp { server { listen 127.0.0.1:1; " + strings.Replace(around, "@@", "location "+one+" { }\nlocation "+two+" { }", 1) + " } }\n"
+				dir := t.TempDir()
+				conf := filepath.Join(dir, "nginx.conf")
+				if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+				out, err := exec.CommandContext(ctx, program, "-t", "-p", dir, "-c", conf, "-g", "pid "+dir+"/pid;", "-e", dir+"/log").CombinedOutput()
+				cancel()
+				refused := strings.Contains(string(out), "duplicate location")
+				if err != nil && !refused {
+					t.Fatalf("%s: %s", text, out)
+				}
+				c := LoadFile(source.Memory("-", nil), source.NewFile("/nginx.conf", []byte(text)), Options{})
+				if same := len(c.SameLocations()) > 0; same != refused {
+					t.Errorf("%s\nnginx: %s\nhere the same: %v", text, out, same)
+				}
+			}
+		}
+	}
+}
