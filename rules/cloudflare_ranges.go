@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"net/netip"
@@ -70,17 +71,42 @@ func checkCloudflareRanges(p *lint.Pass) {
 	if own := parseRanges(p.Text("ranges")); len(own) > 0 {
 		published, date = own, "as given"
 	}
+	var found rangeLists
 	for _, c := range p.Stack.Nginx {
 		for scope := range c.Having("set_real_ip_from", "allow") {
 			for _, name := range []string{"set_real_ip_from", "allow"} {
-				checkRanges(p, scope, addresses(scope.FindAll(name), 0), published, date)
+				found.check(p, scope, addresses(scope.FindAll(name), 0), published, date)
 			}
 		}
 		for scope := range c.Scopes {
 			if scope.Kind == "geo" {
-				checkRanges(p, scope, addresses(scope.Directives, -1), published, date)
+				found.check(p, scope, addresses(scope.Directives, -1), published, date)
 			}
 		}
+	}
+	found.report(p)
+}
+
+// rangeLists makes one finding of the copies of a list that a repository holds.
+type rangeLists struct{ groups[rangeKey] }
+
+type rangeKey struct {
+	message string
+	alone   source.Span // the list's, where it is a finding of its own
+	fixed   bool
+}
+
+func (g *rangeLists) add(p *lint.Pass, f lint.Finding) {
+	key := rangeKey{message: f.Message, fixed: f.Fix != nil}
+	if !p.Stack.Loose || bytes.Contains(f.Span.File.Data, []byte("fpmlint:")) {
+		key.alone = f.Span
+	}
+	have, fresh := g.at(key)
+	have.joint.add(f.Fix)
+	if fresh {
+		have.Finding = f
+	} else if len(have.Related) < maxRelated {
+		have.Related = append(have.Related, source.Related{Span: f.Span, Message: "and this list"})
 	}
 }
 
@@ -103,9 +129,9 @@ func addresses(list []*nginx.Statement, arg int) []listed {
 	return out
 }
 
-// checkRanges judges a list that names several of Cloudflare's ranges. The families are judged
+// check judges a list that names several of Cloudflare's ranges. The families are judged
 // apart: a list for IPv4 alone is whole where Cloudflare reaches the server by IPv4 alone.
-func checkRanges(p *lint.Pass, scope *nginx.Scope, list []listed, published []netip.Prefix, date string) {
+func (g *rangeLists) check(p *lint.Pass, scope *nginx.Scope, list []listed, published []netip.Prefix, date string) {
 	for _, v6 := range []bool{false, true} {
 		var hits, withdrawn []listed
 		for _, l := range list {
@@ -129,7 +155,7 @@ func checkRanges(p *lint.Pass, scope *nginx.Scope, list []listed, published []ne
 			}
 		}
 		if len(missing)+len(withdrawn) > 0 {
-			p.Report(rangesFinding(scope, hits, withdrawn, missing, date))
+			g.add(p, rangesFinding(scope, hits, withdrawn, missing, date))
 		}
 	}
 }
