@@ -187,14 +187,15 @@ func goneListeners(u *move) map[address.Address]*fpm.Pool {
 }
 
 // otherPackage is the version in the name of a socket as a package makes it, where only pools of other
-// versions are here, without their main files: what else is installed cannot be seen.
+// versions are here, without their main files or beside an nginx that may be another server's: what else is
+// installed cannot be seen.
 func otherPackage(s *stack.Stack, a address.Address) string {
 	m := pathVersion().FindStringSubmatch(path.Base(a.Path))
 	if m == nil || path.Dir(a.Path) != "/run/php" {
 		return ""
 	}
 	for _, master := range s.Masters {
-		if !master.PoolsOnly || master.Version == "" || master.Version == m[1] {
+		if !master.PoolsOnly && !s.Guessed || master.Version == "" || master.Version == m[1] {
 			return ""
 		}
 	}

@@ -210,6 +210,7 @@ func (s *Stack) addSides(nginxRoot, fpmRoot *source.Root, o Options) error {
 		if err := s.recogniseNginx(nginxRoot); err != nil {
 			return err
 		}
+		s.Guessed = len(s.Nginx) > 0
 	}
 	if fpmRoot != nil && len(s.Masters) == 0 && !fpmRoot.Whole() {
 		return s.recogniseFPM(fpmRoot)

@@ -66,6 +66,9 @@ type Stack struct {
 	NginxTemplates, FPMTemplates []source.Problem
 	// containers are those of the repository's compose files; nil without one.
 	containers *containers
+	// Guessed says that nginx's files lie nowhere in the root where an nginx reads them: they may be
+	// another server's.
+	Guessed bool
 	// Image says that images are made of what was read: a Dockerfile stands in the root, or
 	// somewhere in the repository.
 	Image bool
