@@ -54,7 +54,10 @@ func badPattern(p string) string {
 					n += m + 1
 				}
 				i += 2 + n
-				if group[n] == ')' { // (?i) opens no group
+				if group[n] == ')' { // (?i) opens no group, and (?1) calls one
+					if strings.ContainsAny(group[:n], "0123456789") {
+						return ""
+					}
 					repeatable = false
 					continue
 				}

@@ -18,7 +18,7 @@ var (
 		(?'n'a) (?=a)b (?!a)b (?<=a)b (?<!a)b (?>a+)b [ [a [a-z [] []a] [^]a] [^] [[:alpha:]] [[:alpha:]/]+ [\]] [\] [a]] a{2} a{2,} a{2,3}? a{x} a{ a} \( \) \[ \*
 		   (a)+ (a)++ (a|b)?c [*+?]+ (?:)* (())* ((a) (a))) [(] [)] (?i:a)* (?-i)a \d+ \.* ^/wp-(?:login|admin/.*)\.php$ ^(.+\.php)(/.+)$ ^(?<script>.+\.php)(?<path>/.*)?$
 		~ ^~ a(?i)b (?#c)a (?x)a#( \Qa(\E .* .+* a.?*`)
-	unsure = strings.Fields(`[z-a] [[:foo:]] \1 (a)\2 x{3,1} (?P<x (?'x (*a) {2} x{2}* (?<1>a) a*+* (*b) x{2}{3} a\ ^*a $?a \b+a`)
+	unsure = strings.Fields(`(a)(?1)* (a)(?-1)+ [z-a] [[:foo:]] \1 (a)\2 x{3,1} (?P<x (?'x (*a) {2} x{2}* (?<1>a) a*+* (*b) x{2}{3} a\ ^*a $?a \b+a`)
 )
 
 // TestPatterns gives regular expressions to nginx -t and to badPattern.
