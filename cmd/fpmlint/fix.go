@@ -30,8 +30,8 @@ func fixCommand() *cli.Command {
 		Description: "Without --write the unified diff of the safe fixes is printed and nothing is changed.\n" +
 			"With it the change is proven with nginx -t and php-fpm -t, made in one transaction, and taken\n" +
 			"back when anything fails. Exit codes: 0 nothing to fix, or all applied; 1 a diff was printed, or\n" +
-			"findings remain; 2 wrong usage or input; 3 a check failed and all is as before; 4 the rollback\n" +
-			"failed, and what to do is printed.",
+			"with --write findings remain; 2 wrong usage or input; 3 a check failed and all is as before; 4 the\n" +
+			"rollback failed, and what to do is printed.",
 		Flags: append(append(loadFlags(), selectFlags()...),
 			&cli.BoolFlag{Name: "write", Usage: "make the change"},
 			&cli.BoolFlag{Name: "reload", Usage: "make the change, reload PHP-FPM and nginx, and verify the hand-offs"},
