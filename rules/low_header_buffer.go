@@ -36,28 +36,35 @@ func checkLowHeaderBuffer(p *lint.Pass) {
 	apps := applications{stack: p.Stack, patterns: &matchers{}}
 	var unset groups[*nginx.Scope] // one finding for each site, and one for all that nothing is known of
 	fixes := headerBufferFixes{}
-	handoffs := slices.Concat(p.Stack.Handoffs, p.Stack.Proxied)
-	serves := map[*nginx.Scope]string{}
-	warned := map[source.Span]bool{} // lines of snippets that some site with an application includes
-	for _, h := range handoffs {
-		if serves[h.Scope] = apps.behind(h); serves[h.Scope] != "" {
-			warned[h.Pass.Span()] = true
-		}
+	type buffer struct {
+		handoff *stack.Handoff
+		value   nginx.Value
+		size    int64
+		app     string
 	}
-	for _, h := range handoffs {
-		name := h.Module() + "_buffer_size"
-		v := h.Scope.Effective(name)
+	var small []buffer
+	warned := map[source.Span]bool{} // lines of snippets that some site with an application includes
+	for _, h := range slices.Concat(p.Stack.Handoffs, p.Stack.Proxied) {
+		v := h.Scope.Effective(h.Module() + "_buffer_size")
 		n, err := v.Size()
 		if err != nil || h.Probe || !v.IsDefault && n >= safeBuffer {
 			continue
 		}
+		app := apps.behind(h)
+		if v.IsDefault && app != "" {
+			warned[h.Pass.Span()] = true
+		}
+		small = append(small, buffer{h, v, n, app})
+	}
+	for _, b := range small {
+		h, v, n, app := b.handoff, b.value, b.size, b.app
+		name := h.Module() + "_buffer_size"
 		f := lint.Finding{
 			Span:     v.Span,
 			Handoffs: []*stack.Handoff{h},
 			Help:     fmt.Sprintf("set %[1]s_buffer_size 32k and %[1]s_buffers 16 16k; %[1]s_buffers alone does not help, headers must fit into the one buffer", h.Module()),
 		}
 		server := cmp.Or(h.Scope.Server(), h.Scope)
-		app := serves[h.Scope]
 		if v.IsDefault {
 			f.Span, f.Fix = h.Pass.Span(), fixes.of(h, v)
 			switch {

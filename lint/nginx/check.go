@@ -31,9 +31,11 @@ func check(statements []*Statement) (problems []source.Problem, structural bool)
 				report(s.NameSpan(), `unknown directive "%s"; did you mean "%s"?`, s.Name, near)
 				continue
 			}
-			if text, arg, ok := s.pattern(); ok && !opaque {
-				if why := badPattern(text); why != "" {
-					report(s.ArgSpan(arg), `invalid regular expression "%s": %s`, text, why)
+			if s.is(pattern) && !opaque {
+				if text, arg, ok := s.pattern(); ok {
+					if why := badPattern(text); why != "" {
+						report(s.ArgSpan(arg), `invalid regular expression "%s": %s`, text, why)
+					}
 				}
 			}
 			if s.IsBlock() {
@@ -60,7 +62,7 @@ func check(statements []*Statement) (problems []source.Problem, structural bool)
 				report(s.Span(), `"%s" directive is duplicate`, s.Name)
 			case s.Name == "fastcgi_buffers" && badBuffers(s):
 				report(s.Span(), `"%s" directive invalid value`, s.Name)
-			case badWord(s) >= 0:
+			case s.is(words) && badWord(s) >= 0:
 				i := badWord(s)
 				what := "value"
 				if s.Name == "fastcgi_param" {
@@ -105,30 +107,26 @@ func misspelled(s *Statement) string {
 
 // wrongCount says whether a directive has more or fewer arguments than it takes.
 func wrongCount(s *Statement) bool {
-	n := len(s.Args)
-	switch s.Name {
-	case "fastcgi_buffers", "proxy_buffers":
-		return n != 2
-	case "fastcgi_param":
-		return n != 2 && n != 3
-	}
-	if c, ok := counts[s.Name]; ok && (n < c[0] || n > c[1]) {
-		return true
-	}
-	return n != 1 && s.is(one)
+	d, n := table[s.id], len(s.Args)
+	return d.counted && (n < d.least || n > d.most)
 }
 
 // many is a bound that no line reaches.
 const many = 1 << 20
 
 // counts are the least and the most arguments of directives that have not always one.
-var counts = map[string][2]int{
-	"try_files": {2, many}, "error_page": {2, many}, "index": {1, many}, "server_name": {1, many}, "listen": {1, many},
-	"error_log": {1, many}, "access_log": {1, many}, "log_format": {2, many}, "add_header": {2, many}, "resolver": {1, many},
-	"return": {1, 2}, "rewrite": {2, 3}, "set": {2, 2}, "internal": {0, 0}, "allow": {1, 1}, "deny": {1, 1},
-	"fastcgi_split_path_info": {1, 1}, "fastcgi_cache_key": {1, 1}, "fastcgi_hide_header": {1, 1}, "fastcgi_pass_header": {1, 1},
-	"fastcgi_cache": {1, 1}, "fastcgi_cache_bypass": {1, many}, "fastcgi_no_cache": {1, many}, "fastcgi_next_upstream": {1, many},
-	"fastcgi_cache_use_stale": {1, many}, "fastcgi_cache_valid": {1, many}, "fastcgi_ignore_headers": {1, many},
+var counts = []struct {
+	least, most int
+	names       string
+}{
+	{0, 0, "internal"},
+	{1, 1, "allow deny fastcgi_split_path_info fastcgi_cache_key fastcgi_hide_header fastcgi_pass_header fastcgi_cache"},
+	{1, 2, "return"},
+	{1, many, `index server_name listen error_log access_log resolver fastcgi_cache_bypass fastcgi_no_cache fastcgi_next_upstream
+		fastcgi_cache_use_stale fastcgi_cache_valid fastcgi_ignore_headers`},
+	{2, 2, "set fastcgi_buffers proxy_buffers"},
+	{2, 3, "rewrite fastcgi_param"},
+	{2, many, "try_files error_page log_format add_header"},
 }
 
 // nextUpstream are the cases of fastcgi_next_upstream and fastcgi_cache_use_stale: unlike a proxy's

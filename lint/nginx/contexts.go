@@ -1,7 +1,5 @@
 package nginx
 
-import "strings"
-
 // contexts are the kinds of blocks in which nginx takes a directive.
 type contexts uint16
 
@@ -17,40 +15,27 @@ const (
 	inAny = inHTTP | inServer | inLocation // what is inherited
 )
 
-// taken says where stock nginx takes the directives of http that people put into the wrong block. The
-// names of stream's are the same, with other contexts.
-var taken = map[string]contexts{}
-
-func init() {
-	for _, group := range []struct {
-		in    contexts
-		names string
-	}{
-		{inHTTP, "server upstream map geo split_clients log_format limit_req_zone limit_conn_zone fastcgi_cache_path proxy_cache_path"},
-		{inServer, "server_name listen"},
-		{inServer | inLocation, "location if try_files"},
-		{inLocation, "alias internal limit_except"},
-		{inLocation | inIf, "fastcgi_pass"},
-		{inLocation | inIf | inLimit, "proxy_pass"},
-		{inServer | inLocation | inServerIf | inIf, "return rewrite set break"},
-		{inAny | inIf, "root error_page add_header expires"},
-		{inAny | inIf | inLimit, "access_log"},
-		{inAny | inLimit, "allow deny auth_basic"},
-		{inAny | inUpstream, "keepalive_timeout"},
-		{inAny, `index error_log client_max_body_size limit_req send_timeout client_body_timeout
-			proxy_set_header proxy_read_timeout proxy_send_timeout proxy_connect_timeout proxy_buffering proxy_buffers
-			proxy_buffer_size proxy_request_buffering proxy_next_upstream`},
-		{inUpstream, "keepalive"},
-	} {
-		for name := range strings.FieldsSeq(group.names) {
-			taken[name] = group.in
-		}
-	}
-	for _, name := range fastcgi {
-		if taken[name] == 0 && name != "fastcgi_cache_purge" { // which is another module's
-			taken[name] = inAny
-		}
-	}
+// taken says where stock nginx takes the directives of http that people put into the wrong block; those
+// of FastCGI that are not listed are inherited. The names of stream's are the same, with other contexts.
+var taken = []struct {
+	in    contexts
+	names string
+}{
+	{inHTTP, "server upstream map geo split_clients log_format limit_req_zone limit_conn_zone fastcgi_cache_path proxy_cache_path"},
+	{inServer, "server_name listen"},
+	{inServer | inLocation, "location if try_files"},
+	{inLocation, "alias internal limit_except"},
+	{inLocation | inIf, "fastcgi_pass"},
+	{inLocation | inIf | inLimit, "proxy_pass"},
+	{inServer | inLocation | inServerIf | inIf, "return rewrite set break"},
+	{inAny | inIf, "root error_page add_header expires"},
+	{inAny | inIf | inLimit, "access_log"},
+	{inAny | inLimit, "allow deny auth_basic"},
+	{inAny | inUpstream, "keepalive_timeout"},
+	{inAny, `index error_log client_max_body_size limit_req send_timeout client_body_timeout
+		proxy_set_header proxy_read_timeout proxy_send_timeout proxy_connect_timeout proxy_buffering proxy_buffers
+		proxy_buffer_size proxy_request_buffering proxy_next_upstream`},
+	{inUpstream, "keepalive"},
 }
 
 // context is the kind of a block, 0 where its directives are not judged.
@@ -96,29 +81,33 @@ func (c *Config) Misplaced() []Misplaced {
 		if s.Statement == nil { // what a fragment is read as inside of
 			in = 0
 		}
-		bad := func(d *Statement) bool {
-			where := taken[d.Name]
-			if in == 0 || where == 0 || where&in != 0 {
-				return false
-			}
+		bad := func(id nameID) bool {
+			where := table[id].in
+			return in != 0 && where != 0 && where&in == 0
+		}
+		report := func(d *Statement) {
 			if !seen[d] {
 				seen[d] = true
 				out = append(out, Misplaced{d, s})
 			}
-			return true
 		}
-		for _, d := range s.Directives {
-			switch {
+		for i, id := range s.ids {
+			if !bad(id) {
+				continue
+			}
+			switch d := s.Directives[i]; {
 			case d.is(block): // it lacks its body, or is a server of an upstream
 			case d.Name == "fastcgi_pass" && (in == inServer || in == inHTTP): // said where its file is read
 			default:
-				bad(d)
+				report(d)
 			}
 		}
 		for _, child := range s.Children {
-			if child.Statement == nil || !bad(child.Statement) {
-				walk(child) // what a misplaced one holds was meant for elsewhere
+			if child.Statement != nil && bad(child.Statement.id) {
+				report(child.Statement)
+				continue // what it holds was meant for elsewhere
 			}
+			walk(child)
 		}
 	}
 	for _, s := range c.Main.Children {

@@ -19,6 +19,8 @@ const (
 	one                            // has one argument
 	unique                         // stands once on a level
 	local                          // counts on its own level only
+	pattern                        // an argument is, or may be, a regular expression
+	words                          // arguments are of a few words
 )
 
 // stock are the directives of stock nginx that matter to a hand-off, and others that are often looked
@@ -48,6 +50,8 @@ var stock = []struct {
 	{one, "proxy_pass include"},
 	{local, `fastcgi_pass proxy_pass uwsgi_pass scgi_pass try_files return rewrite set break internal alias server_name
 		listen include`},
+	{pattern, "location rewrite fastcgi_split_path_info"},
+	{words, "fastcgi_next_upstream fastcgi_cache_use_stale fastcgi_param"},
 	{0, `add_header allow auth_basic auth_request default_type deny expires fastcgi_busy_buffers_size fastcgi_cache
 		fastcgi_cache_lock fastcgi_cache_use_stale fastcgi_next_upstream fastcgi_next_upstream_timeout fastcgi_next_upstream_tries
 		fastcgi_temp_path limit_conn limit_req log_not_found proxy_buffers proxy_next_upstream real_ip_header set_real_ip_from
@@ -93,6 +97,11 @@ type directive struct {
 	// has a directive of a name. All names that are not known have id 0.
 	id     nameID
 	traits traits
+	// in are the blocks in which nginx takes it, 0 where that is not judged.
+	in contexts
+	// least and most are the numbers of arguments that it takes, where they are counted.
+	least, most int
+	counted     bool
 	// text is the default, args its arguments, which nobody may change.
 	text string
 	args []string
@@ -126,6 +135,27 @@ func init() {
 	for name, text := range defaults {
 		d := get(name)
 		d.text, d.args = text, slices.Clip(strings.Fields(text))
+	}
+	for _, group := range taken {
+		for name := range strings.FieldsSeq(group.names) {
+			get(name).in = group.in
+		}
+	}
+	for _, name := range fastcgi {
+		if d := get(name); d.in == 0 && name != "fastcgi_cache_purge" { // which is another module's
+			d.in = inAny
+		}
+	}
+	for _, group := range counts {
+		for name := range strings.FieldsSeq(group.names) {
+			d := get(name)
+			d.least, d.most, d.counted = group.least, group.most, true
+		}
+	}
+	for _, d := range table {
+		if d.traits&one != 0 {
+			d.least, d.most, d.counted = 1, 1, true
+		}
 	}
 }
 

@@ -12,35 +12,60 @@ type SameLocation struct {
 // with = or without; ^~ makes no other path, and regular expressions may repeat.
 func (c *Config) SameLocations() []SameLocation {
 	var out []SameLocation
+	var few []located // most levels have few: looking through them costs less than a map
 	for s := range c.Scopes {
 		if s.Kind != "server" && s.Kind != "location" {
 			continue
 		}
-		var first map[string]*Statement
+		few = few[:0]
+		var many map[locationPath]*Statement
 		for _, child := range s.Children {
 			if child.Kind != "location" || child.Statement == nil {
 				continue
 			}
-			key, path, ok := child.Statement.location()
+			path, ok := child.Statement.location()
 			if !ok {
 				continue
 			}
-			if first == nil {
-				first = map[string]*Statement{}
+			first := many[path]
+			for _, l := range few {
+				if l.path == path {
+					first = l.at
+				}
 			}
-			if first[key] != nil {
-				out = append(out, SameLocation{path, first[key], child.Statement})
-				continue
+			switch {
+			case first != nil:
+				out = append(out, SameLocation{path.text, first, child.Statement})
+			case len(few) < 16:
+				few = append(few, located{path, child.Statement})
+			default:
+				if many == nil {
+					many = map[locationPath]*Statement{}
+				}
+				many[path] = child.Statement
 			}
-			first[key] = child.Statement
 		}
 	}
 	return out
 }
 
-// location is the path of a location and what nginx compares of it; ok is false for a regular
-// expression, and for a name, of which nginx takes the first.
-func (s *Statement) location() (key, path string, ok bool) {
+// locationPath is what nginx compares of a location.
+type locationPath struct {
+	exact bool
+	text  string
+}
+
+type located struct {
+	path locationPath
+	at   *Statement
+}
+
+// location is the path of a location; ok is false for a regular expression, and for a name, of which
+// nginx takes the first.
+func (s *Statement) location() (p locationPath, ok bool) {
+	if len(s.Args) == 0 || strings.HasPrefix(s.Args[0].Value, "~") {
+		return p, false
+	}
 	modifier, path := "", s.Arg(0)
 	if len(s.Args) == 2 {
 		modifier, path = s.Arg(0), s.Arg(1)
@@ -49,12 +74,6 @@ func (s *Statement) location() (key, path string, ok bool) {
 	} else if rest, prefix := strings.CutPrefix(path, "^~"); prefix {
 		modifier, path = "^~", rest
 	}
-	switch {
-	case !strings.HasPrefix(path, "/"):
-	case modifier == "=":
-		return "=" + path, path, true
-	case modifier == "^~" || modifier == "":
-		return path, path, true
-	}
-	return "", "", false
+	known := modifier == "" || modifier == "=" || modifier == "^~"
+	return locationPath{modifier == "=", path}, known && strings.HasPrefix(path, "/")
 }

@@ -2,12 +2,15 @@ package nginx
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"fpmlint/lint/source"
 	"fpmlint/testdata/live"
@@ -43,5 +46,22 @@ func TestSameLocations(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestManySameLocations finds what stands twice among many, wherever it does.
+func TestManySameLocations(t *testing.T) {
+	text := "events {}\nhttp { server {\n"
+	for i := range 60 {
+		text += fmt.Sprintf("location /%d { }\n", i)
+	}
+	text += "location /3 { }\nlocation ^~ /50 { }\nlocation = /51 { }\n} }\n"
+	c := LoadFile(source.Memory("-", nil), source.NewFile("/nginx.conf", []byte(text)), Options{})
+	var got []string
+	for _, l := range c.SameLocations() {
+		got = append(got, fmt.Sprint(l.Path, " ", l.First.Span().Position().Line, " ", l.Second.Span().Position().Line))
+	}
+	if diff := cmp.Diff([]string{"/3 6 63", "/50 53 64"}, got); diff != "" {
+		t.Error(diff)
 	}
 }

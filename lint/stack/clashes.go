@@ -2,6 +2,7 @@ package stack
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -61,6 +62,8 @@ func (s *Stack) Ignored(scope *nginx.Scope) bool { return s.ignored[scope.Server
 type table struct {
 	endpoints map[endpointKey]*endpoint
 	order     []*endpoint
+	// bound are addresses by how they are written: thousands of servers write one alike.
+	bound map[string]string
 }
 
 // endpointKey is an address. file parts what no main file includes: each such file may be another
@@ -84,7 +87,7 @@ type endpoint struct {
 // clashes finds them in one nginx, in the order of the file. Servers with parts that were not read are
 // left out where those parts matter.
 func clashes(c *nginx.Config) (out []Clash) {
-	t := table{endpoints: map[endpointKey]*endpoint{}}
+	t := table{endpoints: map[endpointKey]*endpoint{}, bound: map[string]string{}}
 	for server := range c.Servers {
 		if server.Parent.Kind != "http" || server.Statement == nil {
 			continue
@@ -120,7 +123,11 @@ func listensOf(server *nginx.Scope) []*nginx.Statement {
 func (t *table) at(server *nginx.Scope, d *nginx.Statement) (e *endpoint, ok bool) {
 	k := endpointKey{at: "0.0.0.0:80"}
 	if d != nil {
-		if k.at, ok = boundTo(d); !ok {
+		if k.at, ok = t.bound[d.Arg(0)]; !ok {
+			k.at = boundTo(d)
+			t.bound[d.Arg(0)] = k.at
+		}
+		if k.at == "" {
 			return nil, false
 		}
 		k.quic = hasOption(d, "quic", "http3")
@@ -139,7 +146,10 @@ func (t *table) at(server *nginx.Scope, d *nginx.Statement) (e *endpoint, ok boo
 // wanted is the number of a server's names on all its addresses, 0 where it gets requests whatever its
 // names are.
 func (t *table) wanted(server *nginx.Scope) (n int) {
-	names := len(namesOf(server))
+	names := 0
+	for range namesOf(server) {
+		names++
+	}
 	patterns := slices.ContainsFunc(server.ServerNames(), func(name string) bool { return strings.HasPrefix(name, "~") })
 	for _, d := range listensOf(server) {
 		e, ok := t.at(server, d)
@@ -151,17 +161,20 @@ func (t *table) wanted(server *nginx.Scope) (n int) {
 	return n
 }
 
-// boundTo is the address of a listen as nginx compares and writes it; ok is false where a name has to
-// be looked up.
-func boundTo(d *nginx.Statement) (at string, ok bool) {
+// boundTo is the address of a listen as nginx compares and writes it; "" where a name has to be looked
+// up.
+func boundTo(d *nginx.Statement) string {
 	if path, ok := strings.CutPrefix(d.Arg(0), "unix:"); ok {
-		return "unix:" + path, true
+		return "unix:" + path
 	}
 	a, ok := parseListen(d)
 	if a.Host == "" {
 		a.Host = "::" // ipv6only=off makes no other address of it
 	}
-	return a.String(), ok && a.IsIP()
+	if !ok || !a.IsIP() {
+		return ""
+	}
+	return a.String()
 }
 
 // add lets a server listen at the endpoint; d is nil where it does so by default.
@@ -180,7 +193,7 @@ func (e *endpoint) add(server *nginx.Scope, d *nginx.Statement) (out []Clash) {
 	if twice {
 		first := d
 		for _, other := range server.FindAll("listen") {
-			if where, ok := boundTo(other); ok && where == e.at && hasOption(other, "quic", "http3") == hasOption(d, "quic", "http3") {
+			if boundTo(other) == e.at && hasOption(other, "quic", "http3") == hasOption(d, "quic", "http3") {
 				first = other
 				break
 			}
@@ -221,53 +234,71 @@ func hasOption(d *nginx.Statement, names ...string) bool {
 
 // sameNames finds names that several servers of the endpoint have.
 func (e *endpoint) sameNames() (out []Clash) {
-	first := map[string]source.Span{}
-	mine := map[string]bool{} // names of the server itself, which may come twice
+	type claim struct {
+		server *nginx.Scope
+		at     *nginx.Statement // nil where the server has no name
+		arg    int
+	}
+	span := func(c claim) source.Span {
+		if c.at == nil {
+			return c.server.Statement.NameSpan()
+		}
+		return c.at.ArgSpan(c.arg)
+	}
+	first := make(map[string]claim, 2*len(e.servers))
 	for _, server := range e.servers {
-		clear(mine)
-		for _, n := range namesOf(server) {
-			for _, key := range n.keys() {
-				if span, taken := first[key]; taken && !mine[key] {
-					out = append(out, Clash{First: span, Second: n.span, Server: server, Name: n.text, Address: e.at, Default: e.preferred == server})
-					break
-				} else if !taken {
-					first[key] = n.span
-					mine[key] = true
+		for n := range namesOf(server) {
+			c := claim{server, n.at, n.arg}
+			name, below := n.keys()
+			owner, taken := first[name]
+			if !taken {
+				first[name] = c
+			}
+			if below != "" && (!taken || owner.server == server) {
+				if owner, taken = first[below]; !taken {
+					first[below] = c
+				}
+			}
+			if taken && owner.server != server { // its own names may come twice
+				out = append(out, Clash{First: span(owner), Second: span(c), Server: server, Name: n.text, Address: e.at, Default: e.preferred == server})
+			}
+		}
+	}
+	return out
+}
+
+// serverName is a name of a server, in lower case, and where it stands; text is "" and at nil where it
+// has none.
+type serverName struct {
+	text string
+	at   *nginx.Statement
+	arg  int
+}
+
+// namesOf are the names that nginx puts into its tables; patterns are tried one after the other.
+func namesOf(server *nginx.Scope) iter.Seq[serverName] {
+	return func(yield func(serverName) bool) {
+		all := server.FindAll("server_name")
+		if len(all) == 0 && len(server.Unread) == 0 {
+			yield(serverName{})
+		}
+		for _, d := range all {
+			for i, t := range d.Args {
+				if !strings.HasPrefix(t.Value, "~") && !yield(serverName{strings.ToLower(t.Value), d, i}) {
+					return
 				}
 			}
 		}
 	}
-	return out
 }
 
-// serverName is a name of a server; text is "" where it has none.
-type serverName struct {
-	text string
-	span source.Span
-}
-
-// namesOf are the names that nginx puts into its tables; patterns are tried one after the other.
-func namesOf(server *nginx.Scope) (out []serverName) {
-	all := server.FindAll("server_name")
-	for _, d := range all {
-		for i, t := range d.Args {
-			if !strings.HasPrefix(t.Value, "~") {
-				out = append(out, serverName{strings.ToLower(t.Value), d.ArgSpan(i)})
-			}
-		}
-	}
-	if len(all) == 0 && len(server.Unread) == 0 {
-		out = append(out, serverName{"", server.Statement.NameSpan()})
-	}
-	return out
-}
-
-// keys are what a name stands for: .example.com is the name and all below it.
-func (n serverName) keys() []string {
+// keys are what a name stands for: .example.com is the name and all below it. The second is "" where
+// there is none.
+func (n serverName) keys() (first, second string) {
 	if rest, ok := strings.CutPrefix(n.text, "."); ok {
-		return []string{rest, "*" + n.text}
+		return rest, "*" + n.text
 	}
-	return []string{n.text}
+	return n.text, ""
 }
 
 // String is the clash in nginx's words.

@@ -32,9 +32,9 @@ func (s *Stack) Join() {
 		s.findMissingDirs()
 		s.findLogDirs()
 		s.findParamsFiles()
+		s.findClashes()
 	})
 	s.Listens = nginxListens(s.Nginx)
-	s.findClashes()
 	s.listeners = listeners(s)
 	s.joinAll()
 	places.Wait() // lookAtOthers adds to what look has seen
