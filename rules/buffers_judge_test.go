@@ -2,7 +2,6 @@ package rules_test
 
 import (
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,7 +16,7 @@ import (
 // only there.
 func TestBuffersAgainstNginx(t *testing.T) {
 	t.Parallel()
-	nginx := live.Nginx(t)
+	live.Nginx(t)
 	for _, sizes := range [][3]string{ // at the levels of http, server and location
 		{},
 		{"buffer_size 32k"},
@@ -61,14 +60,13 @@ func TestBuffersAgainstNginx(t *testing.T) {
 			dir := t.TempDir()
 			name := filepath.Join(dir, "etc/nginx/nginx.conf")
 			write(t, name, []byte(conf))
-			out, err := exec.Command(nginx, "-t", "-c", name, "-g", "pid "+filepath.Join(dir, "pid")+";").CombinedOutput()
-			refused := err != nil
+			out, refused := live.NginxTest(t, dir, name)
 			found := check(t, &txtar.Archive{}, dir, []lint.Rule{rule(t, "busy-buffers")}).Findings
 			if refused != (len(found) > 0) {
 				t.Errorf("%s %q: nginx refuses it: %v, findings: %d\n%s", module, sizes, refused, len(found), out)
 			}
 			if len(found) > 0 && apply(t, &txtar.Archive{}, dir, []lint.Rule{rule(t, "busy-buffers")}) > 0 {
-				if out, err := exec.Command(nginx, "-t", "-c", name, "-g", "pid "+filepath.Join(dir, "pid")+";").CombinedOutput(); err != nil {
+				if out, refused := live.NginxTest(t, dir, name); refused {
 					t.Errorf("%s %q: after the fix nginx says\n%s", module, sizes, out)
 				}
 			}

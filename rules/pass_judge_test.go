@@ -2,7 +2,6 @@ package rules_test
 
 import (
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -15,7 +14,7 @@ import (
 // TestPassesAgainstNginx holds pass-form and upstream-unresolvable to nginx -t: they speak where
 // it refuses an address, and only there.
 func TestPassesAgainstNginx(t *testing.T) {
-	nginx := live.Nginx(t)
+	live.Nginx(t)
 	for _, pass := range []string{
 		"fastcgi_pass 127.0.0.1:9000", "fastcgi_pass [::1]:9000", "fastcgi_pass unix:/run/a.sock", "fastcgi_pass unix:/run/a.sock:/x",
 		"fastcgi_pass group", "fastcgi_pass GROUP", "fastcgi_pass group:9000", "fastcgi_pass nobody", "fastcgi_pass 9000",
@@ -29,8 +28,7 @@ func TestPassesAgainstNginx(t *testing.T) {
 		dir := t.TempDir()
 		name := filepath.Join(dir, "etc/nginx/nginx.conf")
 		write(t, name, []byte(conf))
-		out, err := exec.Command(nginx, "-t", "-c", name, "-g", "pid "+filepath.Join(dir, "pid")+";").CombinedOutput()
-		refused := err != nil
+		out, refused := live.NginxTest(t, dir, name)
 		a := &txtar.Archive{}
 		found := check(t, a, dir, []lint.Rule{rule(t, "pass-form"), rule(t, "upstream-unresolvable")}).Findings
 		if refused != (len(found) == 1) {

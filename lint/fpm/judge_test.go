@@ -34,7 +34,7 @@ func TestAgainstFPM(t *testing.T) {
 			if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			out, err := exec.CommandContext(ctx, binary, "-tt", "-R", "-n", "-y", name).CombinedOutput()
 			root, rootErr := source.Dir("/")

@@ -1,13 +1,10 @@
 package nginx
 
 import (
-	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"fpmlint/lint/source"
 	"fpmlint/testdata/live"
@@ -34,7 +31,7 @@ var samples = map[string]string{
 
 // TestMisplaced puts each directive into each block: nginx and Misplaced refuse the same.
 func TestMisplaced(t *testing.T) {
-	program := live.Nginx(t)
+	live.Nginx(t)
 	blocks := map[string]string{
 		"http": "@", "server": "server { @ }", "location": "server { location / { @ } }", "upstream": "upstream u { server 127.0.0.1:1; @ }",
 		"if of a server": "server { if ($host) { @ } }", "if of a location": "server { location / { if ($host) { @ } } }", "limit_except": "server { location / { limit_except GET { @ } } }",
@@ -64,11 +61,9 @@ func TestMisplaced(t *testing.T) {
 				if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 					t.Fatal(err)
 				}
-				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-				out, err := exec.CommandContext(ctx, program, "-t", "-p", dir, "-c", conf, "-g", "pid "+dir+"/pid;", "-e", dir+"/log").CombinedOutput()
-				cancel()
-				refused := strings.Contains(string(out), `"`+name+`" directive is not allowed here`)
-				if err != nil && !refused && strings.Contains(string(out), "unknown directive") {
+				out, failed := live.NginxTest(t, dir, conf)
+				refused := strings.Contains(out, `"`+name+`" directive is not allowed here`)
+				if failed && !refused && strings.Contains(out, "unknown directive") {
 					continue // newer than this nginx
 				}
 				c := LoadFile(source.Memory("-", nil), source.NewFile("/nginx.conf", []byte(text)), Options{})

@@ -45,7 +45,7 @@ func TestIncludesAgainstNginx(t *testing.T) {
 			}
 			conf := filepath.Join(dir, "nginx.conf")
 			put(t, conf, "events {}\ninclude "+include+";\ninclude "+include+";\n")
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			out, err := exec.CommandContext(ctx, nginx, "-T", "-p", dir, "-c", conf, "-g", "pid "+dir+"/pid;", "-e", dir+"/log").Output()
 			root, fault := source.Dir(dir)

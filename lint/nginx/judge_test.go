@@ -1,15 +1,12 @@
 package nginx
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"fpmlint/testdata/live"
 )
@@ -17,7 +14,7 @@ import (
 // TestAgainstNginx gives small inputs to nginx -t and to Parse: both accept them or both refuse
 // them, with the same words at the same line.
 func TestAgainstNginx(t *testing.T) {
-	nginx := live.Nginx(t)
+	live.Nginx(t)
 	cases := judged()
 	if len(cases) < 80 {
 		t.Fatalf("only %d cases", len(cases))
@@ -30,17 +27,15 @@ func TestAgainstNginx(t *testing.T) {
 			if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-			defer cancel()
-			out, err := exec.CommandContext(ctx, nginx, "-t", "-p", dir, "-c", name, "-g", "pid "+dir+"/pid;", "-e", dir+"/log").CombinedOutput()
+			out, refused := live.NginxTest(t, dir, name)
 			f := parse(text)
-			if err == nil {
+			if !refused {
 				if len(f.Problems) > 0 {
 					t.Errorf("nginx accepts\n%q\nhere: %s", text, f.Problems[0].Message)
 				}
 				return
 			}
-			m := regexp.MustCompile(`\[emerg\] (.*?)(?: in (\S+):(\d+))?\n`).FindStringSubmatch(string(out))
+			m := regexp.MustCompile(`\[emerg\] (.*?)(?: in (\S+):(\d+))?\n`).FindStringSubmatch(out)
 			if m == nil {
 				t.Fatalf("no message in %q", out)
 			}

@@ -1,14 +1,11 @@
 package nginx
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -19,7 +16,7 @@ import (
 // TestSameLocations puts each two locations into one server, and into one location: nginx and
 // SameLocations refuse the same pairs.
 func TestSameLocations(t *testing.T) {
-	program := live.Nginx(t)
+	live.Nginx(t)
 	kinds := []string{"/a", "= /a", "=/a", "^~ /a", "^~/a", `"/a"`, "~ /a", "~* /a", "@a", "/a/", "/A", "/ab"}
 	for i, one := range kinds {
 		for _, two := range kinds[i:] {
@@ -33,11 +30,9 @@ func TestSameLocations(t *testing.T) {
 				if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 					t.Fatal(err)
 				}
-				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-				out, err := exec.CommandContext(ctx, program, "-t", "-p", dir, "-c", conf, "-g", "pid "+dir+"/pid;", "-e", dir+"/log").CombinedOutput()
-				cancel()
-				refused := strings.Contains(string(out), "duplicate location")
-				if err != nil && !refused {
+				out, failed := live.NginxTest(t, dir, conf)
+				refused := strings.Contains(out, "duplicate location")
+				if failed && !refused {
 					t.Fatalf("%s: %s", text, out)
 				}
 				c := LoadFile(source.Memory("-", nil), source.NewFile("/nginx.conf", []byte(text)), Options{})

@@ -1,13 +1,10 @@
 package nginx
 
 import (
-	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"fpmlint/testdata/live"
 )
@@ -23,7 +20,7 @@ var (
 
 // TestPatterns gives regular expressions to nginx -t and to badPattern.
 func TestPatterns(t *testing.T) {
-	program := live.Nginx(t)
+	live.Nginx(t)
 	for i, p := range append(patterns, unsure...) {
 		dir := t.TempDir()
 		conf := filepath.Join(dir, "nginx.conf")
@@ -32,11 +29,9 @@ func TestPatterns(t *testing.T) {
 		if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		out, err := exec.CommandContext(ctx, program, "-t", "-p", dir, "-c", conf, "-g", "pid "+dir+"/pid;", "-e", dir+"/log").CombinedOutput()
-		cancel()
-		refused := strings.Contains(string(out), "_compile() failed")
-		if err != nil && !refused {
+		out, failed := live.NginxTest(t, dir, conf)
+		refused := strings.Contains(out, "_compile() failed")
+		if failed && !refused {
 			t.Fatalf("%s: %s", p, out)
 		}
 		why := badPattern(p)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,20 +18,20 @@ import (
 // TestClashesAgainstNginx gives random servers to nginx -t: it refuses and ignores what Clashes tells,
 // in the same words.
 func TestClashesAgainstNginx(t *testing.T) {
-	program := live.Nginx(t)
+	live.Nginx(t)
 	port := live.Ports(t, 1)[0]
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "nginx.conf")
-	told := regexp.MustCompile(`(?m)\[(?:emerg|warn)\] \S+: ((?:a )?duplicate .*?|conflicting server name .*, ignored)(?: in \S+:\d+)?$`)
+	told := regexp.MustCompile(`(?m)\[(?:emerg|warn)\] ((?:a )?duplicate .*?|conflicting server name .*, ignored)(?: in \S+:\d+)?$`)
 	refused, ignored := 0, 0
 	for seed := range uint64(300) {
 		text := randomServers(rand.New(rand.NewPCG(seed, 1)), dir, port)
 		if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		out, _ := exec.CommandContext(t.Context(), program, "-t", "-p", dir, "-c", conf, "-g", "pid "+dir+"/pid;", "-e", "stderr").CombinedOutput()
+		out, _ := live.NginxTest(t, dir, conf)
 		var want, got []string
-		for _, m := range told.FindAllStringSubmatch(string(out), -1) {
+		for _, m := range told.FindAllStringSubmatch(out, -1) {
 			want = append(want, m[1])
 		}
 		stacks, err := Load(t.Context(), Options{NginxConf: []string{conf}})
