@@ -19,7 +19,19 @@ import (
 
 // TestSilentPool stops a real PHP-FPM behind a real nginx: killed, it leaves a socket that
 // refuses; the socket may also be gone. nginx's log has the words that the rule's page has.
+// The path in nginx's file may lead to the socket by links, as Debian's /run/php/php-fpm.sock does.
 func TestSilentPool(t *testing.T) {
+	for _, c := range []struct{ name, link, pass, listen string }{
+		{name: "its path", pass: "php.sock", listen: "php.sock"},
+		{name: "a link to it", link: "php-fpm.sock", pass: "php-fpm.sock", listen: "php.sock"},
+		{name: "a link to its directory", link: "current", pass: "current/php.sock", listen: "php.sock"},
+		{name: "made through a link", link: "current", pass: "php.sock", listen: "current/php.sock"},
+	} {
+		t.Run(c.name, func(t *testing.T) { testSilentPool(t, c.link, c.pass, c.listen) })
+	}
+}
+
+func testSilentPool(t *testing.T, link, pass, listen string) {
 	web, php := live.Programs(t)
 	dir, err := os.MkdirTemp("/run", "silent") //nolint:usetesting // not under /tmp, which a service may have its own of
 	if err != nil {
@@ -27,9 +39,19 @@ func TestSilentPool(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	socket, public := filepath.Join(dir, "php.sock"), filepath.Join(dir, "web.sock")
+	switch link {
+	case "":
+	case "current":
+		err = os.Symlink(".", filepath.Join(dir, link))
+	default:
+		err = os.Symlink("php.sock", filepath.Join(dir, link))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	nginxConf, fpmConf := filepath.Join(dir, "nginx.conf"), filepath.Join(dir, "php-fpm.conf")
-	write(t, nginxConf, fmt.Appendf(nil, "user root;\npid %[1]s/pid;\nerror_log %[1]s/error.log;\nevents {}\nhttp {\n    access_log off;\n    server {\n        listen unix:%[2]s;\n        location / {\n            fastcgi_param REQUEST_METHOD GET;\n            fastcgi_param SCRIPT_FILENAME %[1]s/x.php;\n            fastcgi_pass unix:%[3]s;\n        }\n    }\n}\n", dir, public, socket))
-	write(t, fpmConf, fmt.Appendf(nil, "[global]\nerror_log = %s/fpm.log\n[www]\nuser = nobody\nlisten = %s\nlisten.mode = 0666\npm = static\npm.max_children = 1\n", dir, socket))
+	write(t, nginxConf, fmt.Appendf(nil, "user root;\npid %[1]s/pid;\nerror_log %[1]s/error.log;\nevents {}\nhttp {\n    access_log off;\n    server {\n        listen unix:%[2]s;\n        location / {\n            fastcgi_param REQUEST_METHOD GET;\n            fastcgi_param SCRIPT_FILENAME %[1]s/x.php;\n            fastcgi_pass unix:%[1]s/%[3]s;\n        }\n    }\n}\n", dir, public, pass))
+	write(t, fpmConf, fmt.Appendf(nil, "[global]\nerror_log = %[1]s/fpm.log\n[www]\nuser = nobody\nlisten = %[1]s/%[2]s\nlisten.mode = 0666\npm = static\npm.max_children = 1\n", dir, listen))
 	master := start(t, socket, php, "-F", "-n", "-y", fpmConf)
 	start(t, public, web, "-c", nginxConf, "-g", "daemon off;")
 

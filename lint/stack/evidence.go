@@ -144,10 +144,20 @@ func (s *Stack) Silence(c *nginx.Config, pool *fpm.Pool, a address.Address) (sil
 		return "the socket is not there" + stopped, ""
 	case at.Kind != host.KindSocket:
 		return "what stands there is not a socket", ""
-	case e.SocketsKnown && !e.Listening(a):
+	case e.SocketsKnown && !hears(e, c, pool, a):
 		return "the socket refuses connections" + stopped, ""
 	}
 	return "", ""
+}
+
+// hears says whether a pool's socket is listened at. The kernel knows it by the path that PHP-FPM gave,
+// to which links may lead from nginx's path, or both from one to the other's directory.
+func hears(e *host.Evidence, c *nginx.Config, pool *fpm.Pool, a address.Address) bool {
+	if e.Listening(a) || e.Listening(followed(c.Root, a)) {
+		return true
+	}
+	listen, setting, err := pool.Listen()
+	return err == nil && setting.Unknown == "" && e.Listening(listen)
 }
 
 // notServed says why requests may not arrive at all: no nginx runs with this configuration.
