@@ -225,7 +225,7 @@ func newRound(o Options, result *lint.Result) (*round, error) {
 		for _, h := range f.Handoffs {
 			a.handoffs = append(a.handoffs, places[h])
 			for _, name := range h.Scope.ServerNames() {
-				if !slices.Contains(a.Sites, name) {
+				if name != "" && name != "_" && !slices.Contains(a.Sites, name) { // those two are no names
 					a.Sites = append(a.Sites, name)
 				}
 			}

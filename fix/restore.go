@@ -247,26 +247,28 @@ func (s savedSocket) set(do calls, uid, gid int, mode uint32) error {
 	return do("chmod", s.Path, func() error { return os.Chmod(s.Path, fs.FileMode(mode)) })
 }
 
-// ReloadAll tests daemons' configurations and reloads them, PHP-FPM first. One that does not run is told
-// of.
+// ReloadAll tests daemons' configurations after a rollback and reloads them, nginx first. One that does
+// not run is told of.
 func ReloadAll(ctx context.Context, daemons []*Daemon, say func(Step)) error {
-	for _, kind := range []string{kindFPM, kindNginx} {
-		for _, d := range daemons {
-			if d.Kind != kind {
-				continue
-			}
-			if p, err := d.running(); err == nil && p == nil && d.ReloadCommand == "" {
-				say(Step{Action: "reload", Object: d.Name(), Note: d.toStart()})
-				continue
-			}
-			if err := d.test(ctx, nil); err != nil {
-				return err
-			}
-			if err := d.reload(ctx); err != nil {
-				return err
-			}
-			say(Step{Action: "reload", Object: d.Name()})
+	for _, d := range Homeward(daemons) {
+		if p, err := d.running(); err == nil && p == nil && d.ReloadCommand == "" {
+			say(Step{Action: "reload", Object: d.Name(), Note: d.toStart()})
+			continue
 		}
+		if err := d.test(ctx, nil); err != nil {
+			return err
+		}
+		if err := d.reload(ctx); err != nil {
+			return err
+		}
+		say(Step{Action: "reload", Object: d.Name()})
 	}
 	return nil
+}
+
+// Homeward is the order in which daemons are reloaded when a run is taken back: nginx leaves the pools
+// that the run brought before they go.
+func Homeward(daemons []*Daemon) []*Daemon {
+	fpm := func(d *Daemon) bool { return d.Kind == kindFPM }
+	return slices.Concat(slices.DeleteFunc(slices.Clone(daemons), fpm), slices.DeleteFunc(slices.Clone(daemons), func(d *Daemon) bool { return !fpm(d) }))
 }

@@ -35,7 +35,7 @@ func (t *Transaction) takeBack(ctx context.Context, cause error) error {
 // reloadBack makes the daemons run with the old files again, and asks the hand-offs that worked
 // before.
 func (t *Transaction) reloadBack(ctx context.Context) error {
-	for _, r := range t.reloaded {
+	for _, r := range t.homeward() {
 		now, err := r.daemon.running()
 		switch {
 		case err == nil && now == nil && r.before != nil:
@@ -66,6 +66,26 @@ func (t *Transaction) reloadBack(ctx context.Context) error {
 	return nil
 }
 
+// homeward is the order in which the daemons are taken back: what ended comes first, as all its pools are
+// down; then nginx leaves the pools that the run brought, before they go.
+func (t *Transaction) homeward() []reloaded {
+	turn := func(r reloaded) int {
+		now, err := r.daemon.running()
+		switch {
+		case err == nil && now == nil && r.before != nil:
+			return 0
+		case r.daemon.Kind == kindNginx:
+			return 1
+		}
+		return 2
+	}
+	turns := map[*Daemon]int{}
+	for _, r := range t.reloaded {
+		turns[r.daemon] = turn(r)
+	}
+	return slices.SortedStableFunc(slices.Values(t.reloaded), func(a, b reloaded) int { return turns[a.daemon] - turns[b.daemon] })
+}
+
 // byHand are the commands that finish a rollback. Where it failed because somebody changed what the run
 // had written, that is what keeps a copy of it.
 func (t *Transaction) byHand(failed error) []string {
@@ -87,7 +107,7 @@ func (t *Transaction) byHand(failed error) []string {
 	for _, s := range t.run.Sockets {
 		out = append(out, fmt.Sprintf("chown %d:%d %s && chmod %04o %s", s.OldUID, s.OldGID, quote(s.Path), s.OldMode, quote(s.Path)))
 	}
-	for _, r := range t.reloaded {
+	for _, r := range t.homeward() {
 		out = append(out, r.daemon.ReloadByHand())
 	}
 	return out

@@ -85,6 +85,9 @@ func (t *Transaction) Run(ctx context.Context) error {
 	}
 	if t.Reload && t.Probe {
 		t.before = answers(ctx, t.Plan.Before.Stacks, t.watched, 0)
+		if err := t.ready(ctx, t.unmoved(), 0); err != nil {
+			return &RolledBackError{Cause: reason(ctx, err), Untouched: true}
+		}
 	}
 	if err := t.prepare(); err != nil {
 		return err
@@ -362,10 +365,17 @@ func (t *Transaction) write(i int, c Change) error {
 
 // reload reloads PHP-FPM first: nginx is sent to a pool only when it is there.
 func (t *Transaction) reload(ctx context.Context) error {
+	asked := false
 	for _, kind := range []string{kindFPM, kindNginx} {
 		for _, d := range t.daemons {
 			if d.Kind != kind {
 				continue
+			}
+			if kind == kindNginx && t.Probe && !asked {
+				if err := t.ready(ctx, t.watched, t.patience()); err != nil {
+					return err
+				}
+				asked = true
 			}
 			before, err := d.running()
 			if err != nil && d.ReloadCommand == "" {

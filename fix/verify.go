@@ -206,18 +206,74 @@ func (w logWatch) complaints(addresses []string) []string {
 	return out
 }
 
+// patience is how long a pool may take until it answers after the reloads that were made.
+func (t *Transaction) patience() time.Duration {
+	wait := startTime
+	for _, r := range t.reloaded {
+		wait = max(wait, startTime+r.daemon.Grace)
+	}
+	return wait
+}
+
+// ready asks the hand-offs that work where nginx will be led to. What nobody answers there is found
+// before nginx is reloaded, so that no visitor sees it.
+func (t *Transaction) ready(ctx context.Context, places []place, wait time.Duration) error {
+	working := slices.DeleteFunc(slices.Clone(places), func(at place) bool {
+		was, asked := t.before[at]
+		return !asked || was != nil
+	})
+	stopped := map[string]string{}
+	for _, at := range working {
+		s := t.Plan.After.Stacks[at.stack]
+		h := s.Handoffs[at.handoff]
+		why := t.stopped(s, h, stopped)
+		if why != "" {
+			wait = 0 // nobody will come
+		}
+		err := answers(ctx, t.Plan.After.Stacks, []place{at}, wait)[at]
+		if err == nil || errors.Is(err, errBusy) {
+			continue
+		}
+		if why != "" {
+			why = "; " + why
+		}
+		before := t.Plan.Before.Stacks[at.stack].Handoffs[at.handoff]
+		return fmt.Errorf("the hand-off %s answers, and where the change leads it nobody does: %w%s", handoffName(before), err, why)
+	}
+	return nil
+}
+
+// unmoved are the hand-offs to pools that this run does not reload: they answer now, or not at all.
+func (t *Transaction) unmoved() []place {
+	reloads := map[string]bool{}
+	for _, d := range t.daemons {
+		p, err := d.running()
+		reloads[d.Conf] = d.ReloadCommand != "" || err != nil || p != nil
+	}
+	return slices.DeleteFunc(slices.Clone(t.watched), func(at place) bool {
+		return slices.ContainsFunc(t.Plan.After.Stacks[at.stack].Handoffs[at.handoff].Backends, func(b *stack.Backend) bool {
+			return slices.ContainsFunc(b.Pools, func(m stack.PoolMatch) bool { return reloads[m.Pool.Master.Conf.Disk] })
+		})
+	})
+}
+
+// handoffName is how a hand-off is called in messages: its address, and its site where that has a name.
+func handoffName(h *stack.Handoff) string {
+	names := slices.DeleteFunc(slices.Clone(h.Scope.ServerNames()), func(name string) bool { return name == "" || name == "_" })
+	if len(names) == 0 {
+		return h.Pass.Arg(0)
+	}
+	return fmt.Sprintf("%s (%s)", h.Pass.Arg(0), strings.Join(names, ", "))
+}
+
 // verify asks the hand-offs that were touched. One that answered before has to answer, and one that
 // was broken too, since it is what the fix is for.
 func (t *Transaction) verify(ctx context.Context) error {
 	if !t.Probe {
 		return nil
 	}
-	wait := startTime
-	for _, r := range t.reloaded {
-		wait = max(wait, startTime+r.daemon.Grace)
-	}
 	logs, since := watchLogs(t.daemons), time.Now()
-	after := answers(ctx, t.Plan.After.Stacks, t.watched, wait)
+	after := answers(ctx, t.Plan.After.Stacks, t.watched, t.patience())
 	var addresses []string
 	stopped := map[string]string{} // asked for each main file once
 	for _, at := range t.watched {
@@ -227,7 +283,7 @@ func (t *Transaction) verify(ctx context.Context) error {
 		}
 		s := t.Plan.After.Stacks[at.stack]
 		h := s.Handoffs[at.handoff]
-		name := fmt.Sprintf("%s (%s)", h.Pass.Arg(0), strings.Join(h.Scope.ServerNames(), ", "))
+		name := handoffName(h)
 		was, askedBefore := t.before[at]
 		switch {
 		case err == nil:

@@ -73,11 +73,12 @@ func testSilentPool(t *testing.T, link, pass, listen string) {
 		}
 		return out
 	}
-	if got := lintHere(); got != "" {
-		t.Errorf("while PHP-FPM answers: %s", got)
-	}
+	// What a worker has answered has a master that goes by its name.
 	if status := statusOf(t, public); status != 404 {
 		t.Errorf("status %d of a script that is not there", status)
+	}
+	if got := lintHere(); got != "" {
+		t.Errorf("while PHP-FPM answers: %s", got)
 	}
 	// Killed, the master does not remove its socket; its worker would go on.
 	out, _ := exec.Command("pgrep", "-P", fmt.Sprint(master.Process.Pid)).Output()

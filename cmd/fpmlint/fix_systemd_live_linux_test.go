@@ -34,7 +34,7 @@ func wantAsked(t *testing.T, s *live.Server, want ...string) {
 }
 
 // TestFixReloadsServices has systemd reload what it started, PHP-FPM first, and takes both back in the
-// same way.
+// same way, nginx first.
 func TestFixReloadsServices(t *testing.T) {
 	if !live.Alone(t) {
 		return
@@ -51,7 +51,7 @@ func TestFixReloadsServices(t *testing.T) {
 	if out, err := rollback.CombinedOutput(); err != nil {
 		t.Fatalf("rollback: %v: %s", err, out)
 	}
-	wantAsked(t, s, "reload "+live.FPMUnit, "reload "+live.NginxUnit)
+	wantAsked(t, s, "reload "+live.NginxUnit, "reload "+live.FPMUnit)
 	wantStatus(t, s, "good.test", "/index.php", 200)
 	wantStatus(t, s, "bad.test", "/index.php", 502)
 }

@@ -25,7 +25,7 @@ func rollbackCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "list", Usage: "show the runs"},
 			&cli.BoolFlag{Name: "force", Usage: "restore files that changed since too, and keep copies of them"},
-			&cli.BoolFlag{Name: "reload", Usage: "reload PHP-FPM and nginx afterwards"},
+			&cli.BoolFlag{Name: "reload", Usage: "reload nginx and PHP-FPM afterwards"},
 			&cli.StringFlag{Name: "root", Usage: "the `DIR` that was given to fix"},
 			&cli.StringFlag{Name: "format", Value: "text", Usage: "text or json, for --list"},
 			stateFlag(),
@@ -63,7 +63,7 @@ func runRollback(c *cli.Context) error {
 		return nil
 	}
 	if !c.Bool("reload") {
-		for _, d := range daemons {
+		for _, d := range fix.Homeward(daemons) {
 			say("%s", d.AfterRollback())
 		}
 		return nil

@@ -215,15 +215,66 @@ func TestUpgradeBackLive(t *testing.T) {
 	if code, out := fixed(t, s, flags...); code != 0 || !strings.Contains(out, "nothing to fix") {
 		t.Errorf("the second run: exit code %d\n%s", code, out)
 	}
-	// And it can be taken back.
+	// And it can be taken back, without a lost request too.
+	for i, site := range sites {
+		stops[i] = s.Load(site, "/index.php")
+	}
 	if out, err := exec.Command("fpmlint", "rollback", "--state-dir", s.Path("state"), "--reload").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
+	}
+	for i, stop := range stops {
+		if lost, asked := stop(); lost > 0 || asked < 10 {
+			t.Errorf("%s lost %d of %d requests to the rollback", sites[i], lost, asked)
+		}
 	}
 	for _, site := range sites {
 		wantStatus(t, s, site, "/index.php", 200)
 	}
 	if strings.Contains(s.Read("nginx.conf"), "8.2") {
 		t.Error("nginx still passes to 8.2")
+	}
+}
+
+// TestUpgradeToStoppedLive does not lead a site that works to a version whose PHP-FPM does not run, or
+// has not made the pool's socket: no request is lost to finding that out.
+func TestUpgradeToStoppedLive(t *testing.T) {
+	const stopped = "does not run; start it: "
+	for _, c := range []struct {
+		name, workers string
+		flags         []string
+		want          []string
+	}{
+		{name: "a site alone", workers: packagedWorkers, want: []string{stopped, "; nothing was changed"}},
+		{name: "with settings", workers: tunedWorkers, want: []string{stopped, "; nothing was changed"}},
+		{name: "with a reload that starts nothing", workers: tunedWorkers, flags: []string{"--reload-fpm", "true"}, want: []string{"; everything was rolled back"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := live.Start(t, live.Site(live.PHPServer("shop.test", "unix:@DIR@/php8.2-fpm.sock", "            fastcgi_buffer_size 32k;\n            fastcgi_buffers 16 16k;\n"))+live.Scripts+
+				versionTree("8.2", "*.conf", packagedINI, versionPool("www", "php8.2-fpm.sock", "www-data", c.workers))+
+				versionTree("8.3", "*.conf", packagedINI, versionPool("www", "php8.3-fpm.sock", "www-data", packagedWorkers)))
+			newer := s.Path("etc/php/8.3/fpm/php-fpm.conf")
+			s.End(newer)
+			before := filesBelow(t, s.Path("etc"))
+			flags := append(versionPrograms(s), "--upgrade", "--from", "8.2", "--to", "8.3", "--reload")
+			stop := s.Load("shop.test", "/index.php")
+			code, out := fixed(t, s, append(flags, c.flags...)...)
+			if lost, asked := stop(); lost > 0 || asked < 10 {
+				t.Errorf("lost %d of %d requests", lost, asked)
+			}
+			for _, want := range append(c.want, "where the change leads it nobody does") {
+				if code != 3 || !strings.Contains(out, want) {
+					t.Errorf("exit code %d, want %q\n%s", code, want, out)
+				}
+			}
+			if diff := cmp.Diff(before, filesBelow(t, s.Path("etc"))); diff != "" {
+				t.Errorf("(-before +after):\n%s", diff)
+			}
+			s.StartFPM(newer)
+			if code, out := fixed(t, s, flags...); code != 0 {
+				t.Errorf("once it runs: exit code %d\n%s", code, out)
+			}
+			wantStatus(t, s, "shop.test", "/index.php", 200)
+		})
 	}
 }
 
