@@ -3,10 +3,12 @@ package rules
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 
 	"fpmlint/lint"
 	"fpmlint/lint/nginx"
 	"fpmlint/lint/source"
+	"fpmlint/lint/stack"
 )
 
 //go:embed nginx-syntax.md
@@ -48,6 +50,7 @@ func checkNginxSyntax(p *lint.Pass) {
 				Related: problem.Related,
 			})
 		}
+		checkNginxUser(p, c)
 		reportSameUpstreams(p, c)
 		reportSameLocations(p, c)
 		for _, m := range c.Misplaced() {
@@ -72,6 +75,31 @@ func checkNginxSyntax(p *lint.Pass) {
 			p.Report(f)
 		}
 	}
+}
+
+// checkNginxUser looks up the accounts that nginx looks up when root starts it (ngx_set_user): by name
+// only. Who starts it, and with which accounts, is known of this machine's nginx alone.
+func checkNginxUser(p *lint.Pass, c *nginx.Config) {
+	h := p.Stack.NginxHost
+	user, group, at, ok := c.User()
+	if !ok || !p.Stack.Live || h.Evidence == nil {
+		return
+	}
+	if m, runs := h.Evidence.Master("nginx", c.Conf.Path); runs && m.UID != 0 || !runs && !slices.Contains(stack.NginxPlaces, c.Conf.Path) {
+		return
+	}
+	_, haveUser := h.Users[user]
+	_, haveGroup := h.Groups[group]
+	message := ""
+	switch {
+	case h.HasUsers && !haveUser:
+		message = fmt.Sprintf("getpwnam(%q) failed: etc/passwd has no such user", user)
+	case h.HasGroups && !haveGroup:
+		message = fmt.Sprintf("getgrnam(%q) failed: etc/group has no such group", group)
+	default:
+		return
+	}
+	p.Report(lint.Finding{Message: message, Help: nginxHelp(source.Problem{Kind: source.Invalid}), Span: at})
 }
 
 // reportSameUpstreams reports upstreams of one name.

@@ -87,6 +87,7 @@ func TestFixOfNginxWithFlags(t *testing.T) {
 	if out, err := exec.Command(s.Nginx, "-p", s.Dir, "-c", "nginx.conf", "-g", "worker_processes 2; worker_priority 1;").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	s.AwaitLog("error.log", "start worker process ") // it goes by its name by then
 	// What nginx is tested with is seen by a program in its place.
 	s.Write("nginx.sh", "#!/bin/sh\necho \"$@\" >> "+s.Path("flags.log")+"\nexec "+s.Nginx+" \"$@\"\n")
 	if err := os.Chmod(s.Path("nginx.sh"), 0o755); err != nil {

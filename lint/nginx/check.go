@@ -1,10 +1,13 @@
 package nginx
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
+	"fpmlint/lint/lazy"
 	"fpmlint/lint/source"
 	"fpmlint/lint/spell"
 )
@@ -24,8 +27,8 @@ func check(statements []*Statement) (problems []source.Problem, structural bool)
 	walk = func(list []*Statement, parent string, opaque bool) {
 		var seen []nameID
 		for _, s := range list {
-			if strings.HasPrefix(s.Name, "\xef\xbb\xbf") {
-				report(s.NameSpan(), `unknown directive "%s"`, s.Name) // nginx does not skip a byte order mark
+			if r := invisible(s); r != 0 && !opaque {
+				report(s.NameSpan(), `unknown directive "%s", which holds an invisible character, U+%04X: delete it`, s.Name, r)
 			}
 			if near := misspelled(s); near != "" && !opaque {
 				report(s.NameSpan(), `unknown directive "%s"; did you mean "%s"?`, s.Name, near)
@@ -44,6 +47,12 @@ func check(statements []*Statement) (problems []source.Problem, structural bool)
 					report(s.Span(), `directive "%s" is not terminated by ";"`, s.Name)
 				}
 				// The bodies of map and its likes hold data, whose keys may look like directives.
+				if s.is(pattern) && len(s.Block) > 0 && s.Block[0].id == 0 && repetition().MatchString(s.Block[0].Name) {
+					structural = true
+					report(s.Block[0].NameSpan(), `unknown directive "%s"`, s.Block[0].Name)
+					problems[len(problems)-1].Related = []source.Related{{Span: s.Span(), Message: "the block begins in the regular expression: put that in quotes"}}
+					continue
+				}
 				walk(s.Block, s.Name, s.is(data))
 				continue
 			}
@@ -82,6 +91,33 @@ func check(statements []*Statement) (problems []source.Problem, structural bool)
 	walk(statements, "", false)
 	return problems, structural
 }
+
+// invisible is the first character of a directive's name that people do not see, 0 where there is none: a
+// byte order mark, or what stands in the name of a directive that nginx has, a space that is none of
+// ASCII's or one of no width. nginx takes all of them for letters. Other names may be a map's keys.
+func invisible(s *Statement) (found rune) {
+	if s.id != 0 {
+		return 0
+	}
+	if strings.HasPrefix(s.Name, "\ufeff") {
+		return '\ufeff'
+	}
+	rest := strings.Map(func(r rune) rune {
+		if r > unicode.MaxASCII && (unicode.IsSpace(r) || unicode.Is(unicode.Cf, r)) {
+			found = cmp.Or(found, r)
+			return -1
+		}
+		return r
+	}, s.Name)
+	if found != 0 && lookup(rest).id == 0 && !slices.Contains(fastcgi, rest) {
+		return 0
+	}
+	return found
+}
+
+// repetition is what is left of one, such as {2,4}, where a regular expression without quotes ends at
+// its brace.
+var repetition = lazy.Regexp(`^\d*,?\d*\}`)
 
 // fastcgi are the directives that begin with fastcgi_, of nginx up to 1.29 and of cache purging.
 var fastcgi = strings.Fields(`fastcgi_bind fastcgi_buffer_size fastcgi_buffering fastcgi_buffers fastcgi_busy_buffers_size

@@ -72,6 +72,7 @@ func judged() []string {
 		"client_max_body_size 1g;", "client_max_body_size 1k;", "client_max_body_size 1kb;", "client_max_body_size -1;", "client_max_body_size 1.5m;", "client_max_body_size 0;",
 		"gzip on; gzip_types text/css\n  text/plain;", "\tsendfile\ton\t;\r\n", "sendfile on;\r\ntcp_nopush on;\r\n", "sendfile on;tcp_nopush on;",
 		"server { listen 127.0.0.1:1 }", "server { server_name a\n location / { } }", "root /a\\ b;", "send_timeout 10;", "send_timeout 10x;", "send_timeout ms;", "client_body_timeout 1d;",
+		"\u00a0root /a;", "\u200bfastcgi_index a;", "map $host $a { \u00a0root 1; }", "server { location ~ ^/[0-9]{4}/ { return 204; } }", "server { location ~ ^/a{2,}$ { return 204; } }", `server { location ~ "^/[0-9]{4}/" { return 204; } }`,
 	} {
 		out = append(out, "events {}\nhttp {\n"+s+"\n}\n")
 	}

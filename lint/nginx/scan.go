@@ -121,6 +121,9 @@ func (f *File) scan() {
 		case closing:
 			if len(words) > 0 || len(stack) == 1 {
 				s.fail(at, at+1, `unexpected "}"`)
+				if len(words) > 0 {
+					s.relate(words[0].Start, words[len(words)-1].End(), `this directive is not terminated by ";"`)
+				}
 				t = failed
 				break
 			}

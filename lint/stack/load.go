@@ -308,8 +308,8 @@ func loadSnapshot(p string, o Options) (*Stack, error) {
 	return loadFrom(root, p, o)
 }
 
-// nginxPlaces are where distributions and images keep the main file.
-var nginxPlaces = []string{
+// NginxPlaces are where distributions and images keep the main file.
+var NginxPlaces = []string{
 	"/etc/nginx/nginx.conf",              // Debian, Ubuntu, RHEL, Alpine, the official images
 	"/usr/local/etc/nginx/nginx.conf",    // FreeBSD, Homebrew on Intel
 	"/opt/homebrew/etc/nginx/nginx.conf", // Homebrew on ARM
@@ -334,7 +334,7 @@ func (s *Stack) addNginx(root *source.Root, given []string) error {
 	}
 	seen := map[*source.File]bool{}
 	dangling := "" // a link that leads nowhere
-	for _, conf := range nginxPlaces {
+	for _, conf := range NginxPlaces {
 		if !root.Exists(conf) {
 			if _, err := root.Lstat(conf); err == nil && dangling == "" {
 				dangling = conf
