@@ -106,6 +106,8 @@ type Finding struct {
 	Related []source.Related
 	// Handoffs are those that the fault breaks; a snippet that many sites include has many.
 	Handoffs []*stack.Handoff
+	// Refused says that a daemon does not start or reload with it, whether or not the hand-offs get requests.
+	Refused bool
 	// Fix mends the fault; nil where there is none.
 	Fix *Fix
 	// Fingerprint names the finding across runs, unrelated edits and checkouts. Run fills it in.

@@ -115,11 +115,16 @@ func withhold(f *Finding, s *stack.Stack) {
 
 // lower makes a warning of an error in hand-offs to which nginx passes no request.
 func lower(f *Finding, p *Pass) {
-	asked := func(h *stack.Handoff) bool { return !p.Stack.Ignored(h.Scope) }
-	if f.Severity == Error && p.Rule.Forced == 0 && len(f.Handoffs) > 0 && !slices.ContainsFunc(f.Handoffs, asked) {
-		f.Severity = Warning
-		f.Help += " (nginx passes no request to this server: another one has its names)"
+	if f.Severity != Error || f.Refused || p.Rule.Forced != 0 || len(f.Handoffs) == 0 {
+		return
 	}
+	for _, h := range f.Handoffs {
+		if p.Stack.Unasked(h) == "" {
+			return
+		}
+	}
+	f.Severity = Warning
+	f.Help += " (" + p.Stack.Unasked(f.Handoffs[0]) + ")"
 }
 
 // merge makes one finding of those with the same place and message: a snippet that three sites

@@ -96,6 +96,7 @@ func judgeUpstream(p *lint.Pass, u *use) {
 	case primaries == 0:
 		f.Message = fmt.Sprintf("no servers in upstream %q: all are backup, nginx does not start or reload", name)
 		f.Help = "take \"backup\" away from one server"
+		f.Refused = true
 	case len(live) == 0:
 		f.Message = fmt.Sprintf("every server of upstream %s is down: each request ends in a 502", name)
 	case len(live) == 1 && len(u.upstream.Servers) > 1 && live[0].MaxFails > 0 && live[0].FailTimeout > 0:

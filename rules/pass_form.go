@@ -42,6 +42,7 @@ func checkPassForm(p *lint.Pass) {
 				end = "requests with this value end in a 500"
 			}
 			f := passFinding(h, b, fmt.Sprintf("%s: %s", addressError(b.Text, b.Err), end), passHelp(b.Text, b.Err))
+			f.Refused = !atRuntime(h)
 			if h.Module() == "fastcgi" {
 				mendForm(p.Stack, &f, b.Text, b.Err)
 			}

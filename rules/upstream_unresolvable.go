@@ -68,7 +68,9 @@ func reportNoUpstream(p *lint.Pass, h *stack.Handoff, b *stack.Backend) {
 	if atRuntime(h) {
 		end = "requests with this value end in a 500"
 	}
-	p.Report(passFinding(h, b, fmt.Sprintf("no port in upstream %q: there is no upstream of this name, %s", b.Text, end), help))
+	f := passFinding(h, b, fmt.Sprintf("no port in upstream %q: there is no upstream of this name, %s", b.Text, end), help)
+	f.Refused = !atRuntime(h)
+	p.Report(f)
 }
 
 func upstreamNames(c *nginx.Config) []string {
@@ -83,6 +85,7 @@ func upstreamNames(c *nginx.Config) []string {
 func reportUpstreamPort(p *lint.Pass, h *stack.Handoff, b *stack.Backend, u *nginx.Upstream) {
 	f := passFinding(h, b, fmt.Sprintf("upstream %q may not have port %d: its servers have ports of their own, nginx does not start or reload", u.Name, b.Address.Port),
 		fmt.Sprintf("pass to %s without the port", u.Name))
+	f.Refused = true
 	if edits := replaceIn(b.Span, fmt.Sprintf(":%d", b.Address.Port), ""); edits != nil {
 		f.Fix = &lint.Fix{Safe: true, Description: "pass to upstream " + u.Name, Edits: edits}
 	}

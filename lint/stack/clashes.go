@@ -54,10 +54,6 @@ func (s *Stack) OneServers(block *nginx.Scope, first, second source.Span) bool {
 	return first.File == second.File || included && (!s.Loose || block.Config.Root.Rendered())
 }
 
-// Ignored says whether nginx passes no request to the server block around a scope, as other servers have
-// all its names on all its addresses.
-func (s *Stack) Ignored(scope *nginx.Scope) bool { return s.ignored[scope.Server()] }
-
 // table is what servers of one nginx listen on.
 type table struct {
 	endpoints map[endpointKey]*endpoint
