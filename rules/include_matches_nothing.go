@@ -73,8 +73,12 @@ func reportUnmatched(p *lint.Pass, at source.Span, pattern string, beside []*sou
 	if len(names) > 3 {
 		names, related = append(names[:3], fmt.Sprintf("%d more", len(names)-3)), related[:3]
 	}
+	verb := "is"
+	if len(names) > 1 {
+		verb = "are"
+	}
 	p.Report(lint.Finding{
-		Message: fmt.Sprintf("include %s matches no file; %s is not read", pattern, strings.Join(names, ", ")),
+		Message: fmt.Sprintf("include %s matches no file; %s %s not read", pattern, strings.Join(names, ", "), verb),
 		Help:    "make the pattern match it, or name the file as the pattern asks",
 		Span:    at,
 		Related: related,
@@ -84,12 +88,17 @@ func reportUnmatched(p *lint.Pass, at source.Span, pattern string, beside []*sou
 // deployedBelow says whether a pattern names the very directory of a file, but below another one.
 func deployedBelow(pattern, file string) bool {
 	dir, at := path.Dir(pattern), path.Dir(file)
+	for whole := at; strings.Count(whole, "/") > 1; whole = whole[1+strings.IndexByte(whole[1:], '/'):] {
+		if ok, err := path.Match(dir, whole); ok && err == nil && whole != at {
+			return true // a root that lies below another directory
+		}
+	}
 	return len(dir) > len(at) && strings.Count(at, "/") > 1 && strings.HasSuffix(dir, at)
 }
 
 // aside are ends of names that people give to files that are not to be read.
 var aside = []string{
-	".disabled", ".disable", ".off", ".inactive", ".example", ".sample", ".dist", ".default", ".template", ".tpl", ".tmpl", ".md", ".txt", ".inc", ".snippet",
+	".in", ".original", ".disabled", ".disable", ".off", ".inactive", ".example", ".sample", ".dist", ".default", ".template", ".tpl", ".tmpl", ".md", ".txt", ".inc", ".snippet",
 }
 
 // setAside says whether a file's name shows that it is not to be read, or by something else.

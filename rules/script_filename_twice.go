@@ -3,6 +3,7 @@ package rules
 import (
 	_ "embed"
 	"fmt"
+	"strings"
 
 	"fpmlint/lint"
 	"fpmlint/lint/nginx"
@@ -25,9 +26,12 @@ var ScriptFilenameTwice = lint.Rule{
 
 func checkScriptFilenameTwice(p *lint.Pass) {
 	for _, h := range p.Stack.Handoffs {
+		if !h.PHP {
+			continue // CGI wrappers look in their environment, in which the first one counts
+		}
 		list, _ := h.Scope.EffectiveList("fastcgi_param")
 		last := lastParam(list, "SCRIPT_FILENAME")
-		other := overruled(list, last)
+		other := overruled(h.Scope, list, last)
 		if other == nil {
 			continue
 		}
@@ -48,9 +52,9 @@ func checkScriptFilenameTwice(p *lint.Pass) {
 
 // overruled is a SCRIPT_FILENAME that another one replaces unawares: one below an include that
 // sets it is how the include's is meant to be replaced.
-func overruled(list []*nginx.Statement, last *nginx.Statement) *nginx.Statement {
+func overruled(s *nginx.Scope, list []*nginx.Statement, last *nginx.Statement) *nginx.Statement {
 	for _, d := range list {
-		if d.Arg(0) != "SCRIPT_FILENAME" || d == last || d.Arg(1) == last.Arg(1) || d.Arg(2) != "" {
+		if d.Arg(0) != "SCRIPT_FILENAME" || d == last || d.Arg(2) != "" || scriptPath(s, d.Arg(1)) == scriptPath(s, last.Arg(1)) {
 			continue
 		}
 		if d.Src == last.Src || isStandardParams(last) {
@@ -58,4 +62,23 @@ func overruled(list []*nginx.Statement, last *nginx.Statement) *nginx.Statement 
 		}
 	}
 	return nil
+}
+
+// scriptPath is a script's path with the document root written out, so that one path in other words
+// is seen to be one.
+func scriptPath(s *nginx.Scope, script string) string {
+	for at := s; at != nil && at.Find("root") == nil; at = at.Parent {
+		if at.Find("alias") != nil {
+			return script
+		}
+	}
+	root := s.Effective("root")
+	if len(root.Args()) != 1 {
+		return script
+	}
+	// Below a regular expression no request that PHP answers ends in /, so that the index adds nothing.
+	if s.Kind == "location" && strings.HasPrefix(s.Statement.Arg(0), "~") && s.Effective("fastcgi_split_path_info").IsDefault {
+		script = strings.ReplaceAll(script, "$request_filename", "$document_root$fastcgi_script_name")
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(script, "$document_root", strings.TrimSuffix(root.Text, "/")), "//", "/")
 }
