@@ -158,6 +158,17 @@ fpm debian 8.2 /etc/php/8.2/fpm/php-fpm.conf
   www unix:/run/php/www.sock
 server a, location ~ \.php$: unix:/srv/sockets/www.sock=www
 `},
+	{"a main file with pools of its own, which includes none of those beside it", files{
+		"etc/nginx/nginx.conf":                         oneSite("user nginx;\n", "127.0.0.1:9000"),
+		"opt/remi/php56/root/etc/php-fpm.conf":         "[global]\npid = /run/php-fpm.pid\n" + poolFile("www", "127.0.0.1:9000"),
+		"opt/remi/php56/root/etc/php-fpm.d/www.conf":   poolFile("www", "127.0.0.1:9000"),
+		"opt/remi/php56/root/etc/php-fpm.d/other.conf": poolFile("other", "127.0.0.1:9001"),
+	}, `
+nginx /etc/nginx/nginx.conf
+fpm rhel /opt/remi/php56/root/etc/php-fpm.conf
+  www 127.0.0.1:9000
+server a, location ~ \.php$: 127.0.0.1:9000=www
+`},
 }
 
 func TestLayouts(t *testing.T) {

@@ -339,11 +339,26 @@ func (s *Stack) addFPMCandidates(root *source.Root, c candidates) error {
 		if len(loose) == 0 {
 			continue
 		}
+		if main := leftOut(s.Masters, dir); main != nil && !s.Loose {
+			s.Notes = append(s.Notes, fmt.Sprintf("%s is not read: %s beside it has pools of its own and includes nothing", root.Display(dir), main.Conf.Display))
+			continue
+		}
 		m, err := fpm.LoadPools(root, loose, fpm.OptionsFor(root, loose[0]))
 		if err != nil {
 			return err
 		}
 		s.Masters = append(s.Masters, m)
+	}
+	return nil
+}
+
+// leftOut finds the main file whose directory of pools this is, and which includes no file at all. A
+// repository may deploy such a file elsewhere, a root has it where it is.
+func leftOut(masters []*fpm.Master, dir string) *fpm.Master {
+	for _, m := range masters {
+		if _, lies, ok := fpm.PoolDir(m.Conf.Path); ok && lies == dir && !m.PoolsOnly && len(m.Includes) == 0 {
+			return m
+		}
 	}
 	return nil
 }
