@@ -29,7 +29,8 @@ func (m *Master) check() {
 			m.refuse(s.Span, "log_limit must be greater than 512")
 		}
 	}
-	if len(m.Pools) == 0 && len(m.Problems) == 0 {
+	// A [global] alone may be completed by what is added to it, or be one of several files.
+	if len(m.Pools) == 0 && len(m.Problems) == 0 && !m.PoolsOnly {
 		line, start := m.Conf.Line(1)
 		m.refuse(m.Conf.Span(start, start+len(line)), "No pool defined. at least one pool section must be specified in config file")
 	}

@@ -18,6 +18,8 @@ var (
 	variable = lazy.Regexp(`\$[A-Za-z_][A-Za-z0-9_]*`)
 	// port is a name in capitals where only a number may stand.
 	port = lazy.Regexp(`:([A-Z][A-Z0-9_]+)[ \t\r\n]*$`)
+	// count is a name in capitals for a number of workers, in a file that is called a template.
+	count = lazy.Regexp(`^[ \t]*pm\.(?:max|min|start)_[a-z_]+[ \t]*=[ \t]*([A-Z][A-Z0-9_]+)[ \t\r\n]*$`)
 	// likely are lines that FPM's files are full of.
 	likely = lazy.Regexp(`(?m)^[ \t]*(?:pm(?:\.[a-z_]+)?|listen(?:\.[a-z_]+)?|request_(?:terminate|slowlog)_timeout|catch_workers_output|php_(?:admin_)?(?:value|flag)\[[^\]\n]*\]|emergency_restart_[a-z]+)[ \t]*=`)
 )
@@ -28,10 +30,15 @@ func TemplateMark(f *source.File) (mark source.Span, ok bool) {
 	if bytes.IndexByte(f.Data, 0) >= 0 {
 		return source.Span{}, false
 	}
-	at := 0
+	at, named := 0, source.TemplateName(f.Path)
 	for line := range strings.Lines(f.Text()) {
 		if start, end, ok := markIn(line); ok {
 			return f.Span(at+start, at+end), true
+		}
+		if named {
+			if m := count().FindStringSubmatchIndex(line); m != nil {
+				return f.Span(at+m[2], at+m[3]), true
+			}
 		}
 		at += len(line)
 	}

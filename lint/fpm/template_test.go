@@ -30,10 +30,15 @@ func TestTemplateMark(t *testing.T) {
 		{"listen = /run/php/$pool.sock", ""},
 		{`access.format = "%R - %u %t \"%m %r%Q%q\" %{mega}M %{REQUEST_METHOD}e"`, ""},
 		{"access.format = %t %m %r %{kilo}M", ""},
+		{"pm.max_children = MAX", ""}, // FPM refuses it
 	} {
 		mark, ok := TemplateMark(source.NewFile("/x", []byte(c.text)))
 		if ok != (c.mark != "") || mark.Text() != c.mark {
 			t.Errorf("%s: mark %q, want %q", c.text, mark.Text(), c.mark)
 		}
+	}
+	mark, ok := TemplateMark(source.NewFile("/x.tpl", []byte("[www]\npm = static\npm.max_children = MY_MAX\n")))
+	if !ok || mark.Text() != "MY_MAX" {
+		t.Errorf("a number's name in a file called a template: mark %q", mark.Text())
 	}
 }

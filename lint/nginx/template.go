@@ -29,7 +29,7 @@ func isConstant(name string) bool {
 
 var (
 	// hole is a name in braces where nginx opens a block, or in angle brackets as a whole word.
-	hole = lazy.Regexp(`^\{[A-Za-z_][A-Za-z0-9_.]*\}|^[A-Za-z_]*=?<[A-Za-z_]+>$`)
+	hole = lazy.Regexp(`^\{[A-Za-z_][A-Za-z0-9_.:]*\}|^[A-Za-z_]*=?<[A-Za-z_]+>$`)
 	// environment is a variable in capitals, as the environment's are and nginx's own never; braced is
 	// any in braces.
 	environment = lazy.Regexp(`\$(?:\{([A-Z][A-Z0-9_]*)\}|([A-Z][A-Z0-9_]*))`)
@@ -38,6 +38,8 @@ var (
 	fallback = lazy.Regexp(`^\$\{[A-Za-z_][A-Za-z0-9_]*:?[-=?+]`)
 	// port is a name in capitals where only a number may stand.
 	port = lazy.Regexp(`:([A-Z][A-Z0-9_]+)$`)
+	// namedPort is a name there in a file that is called a template.
+	namedPort = lazy.Regexp(`:([A-Z][A-Za-z0-9_]+)(?:/|$)`)
 	// hashes enclose a name for sed; outside a directive it is a comment.
 	hashes = lazy.Regexp(`^##[A-Z][A-Z0-9_]*##`)
 	// likely are lines that nginx's files are full of.
@@ -203,6 +205,12 @@ func (t *templateScan) word(start, end int, quoted bool) {
 	}
 	if !quoted && slices.Contains(addressed, t.directive) {
 		if m := port().FindStringSubmatchIndex(word); m != nil {
+			t.found(start+m[2], start+m[3])
+			return
+		}
+	}
+	if t.named && (t.directive == "proxy_pass" || slices.Contains(addressed, t.directive)) {
+		if m := namedPort().FindStringSubmatchIndex(word); m != nil {
 			t.found(start+m[2], start+m[3])
 			return
 		}

@@ -28,11 +28,15 @@ func TestTemplateMark(t *testing.T) {
 		{"site", "fastcgi_buffers ${BUFFERS:-256 32k};", "${BUFFERS:-"},
 		{"site", "fastcgi_pass ${host:-php}:9000;", "${host:-"},
 		{"site", "fastcgi_pass 127.0.0.1:FPM_PORT;", "FPM_PORT"},
+		{"site.tpl", "proxy_pass http://MY_IP:MY_Port/;", "MY_Port"},
+		{"site", "server {\n{w:port:w}\n}", "{w:port:w}"},
 		{"site", "server ##HOST##:6443;", "##HOST##"},
 		{"site.template", "fastcgi_pass $PHP_HOST:9000;", "$PHP_HOST"},
 
 		{"site", "# {{ ansible_managed }}\nlisten 80; # ${PORT}", ""},
 		{"site", "listen 80; ##TLS##\n##REST##\nserver {\n##END##\n}", ""},
+		{"site", "proxy_pass http://MY_IP:MY_Port/;", ""}, // nginx refuses it
+		{"site.tpl", "proxy_pass http://localhost:80/A;", ""},
 		{"site", "fastcgi_pass $PHP_HOST:9000;", ""}, // set in another file, perhaps
 		{"site", "set $ROOT /srv; root ${ROOT};", ""},
 		{"site", "fastcgi_pass PHP:9000; add_header X a:B; proxy_pass http://a:80/:ID;", ""},
