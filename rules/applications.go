@@ -11,6 +11,7 @@ import (
 type applications struct {
 	stack    *stack.Stack
 	names    map[*nginx.Scope]string
+	php      map[*nginx.Scope]bool // servers that pass requests to PHP-FPM themselves
 	patterns *matchers
 }
 
@@ -41,16 +42,27 @@ func (a *applications) name(server *nginx.Scope) string {
 }
 
 // behind is the application that answers a hand-off. A proxy_pass may lead anywhere, so that the
-// server's paths tell only where it passes the site's pages at large.
+// server's paths tell only where it passes the site's pages at large, and not where the server has
+// PHP-FPM behind it as well: the paths are those of that application.
 func (a *applications) behind(h *stack.Handoff) string {
-	if h.Module() == "proxy" && !servesPages(a.patterns, h) {
-		return ""
-	}
 	server := h.Scope.Server()
 	if server == nil {
 		server = h.Scope
 	}
+	if h.Module() == "proxy" && (a.passesPHP(server) || !servesPages(a.patterns, h)) {
+		return ""
+	}
 	return a.name(server)
+}
+
+func (a *applications) passesPHP(server *nginx.Scope) bool {
+	if a.php == nil {
+		a.php = map[*nginx.Scope]bool{}
+		for _, h := range a.stack.Handoffs {
+			a.php[h.Scope.Server()] = a.php[h.Scope.Server()] || h.PHP
+		}
+	}
+	return a.php[server]
 }
 
 func (a *applications) look(server *nginx.Scope) string {

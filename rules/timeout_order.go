@@ -3,6 +3,7 @@ package rules
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -108,8 +109,9 @@ func (o *orders) add(h *stack.Handoff, at, other limit, message string) *group {
 		}
 	}
 	f.Handoffs = append(f.Handoffs, h)
-	if !other.span.IsZero() && len(f.Related) < maxRelated {
-		f.Related = append(f.Related, source.Related{Span: other.span, Message: other.String()})
+	related := source.Related{Span: other.span, Message: other.String()}
+	if !other.span.IsZero() && len(f.Related) < maxRelated && !slices.Contains(f.Related, related) {
+		f.Related = append(f.Related, related)
 	}
 	f.joint.add(o.fix(h, at, other))
 	return f

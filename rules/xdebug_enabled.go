@@ -60,6 +60,11 @@ func checkXdebug(p *lint.Pass, m *fpm.Master, e *fpm.Entry) {
 		f.Message = fmt.Sprintf("Xdebug is loaded into PHP-FPM with xdebug.mode = %s: every request is slower, workers take more memory, and a debugger that does not answer holds them", mode.Value)
 		f.Related = []source.Related{{Span: mode.ValueSpan, Message: "the mode is set here"}}
 	}
+	if path.Base(path.Dir(e.Span.File.Path)) == "mods-available" && !m.Root.Exists(m.IniDir) {
+		// The links of conf.d are not here: the package makes them, and a script may take them away.
+		f.Severity = lint.Info
+		f.Message = strings.Replace(f.Message, "Xdebug is loaded into PHP-FPM", "where this module is enabled, Xdebug is loaded into PHP-FPM", 1)
+	}
 	if m.Family == "debian" && m.Version != "" {
 		f.Help += fmt.Sprintf(": phpdismod -v %s -s fpm xdebug leaves the command line's", m.Version)
 	}
