@@ -104,7 +104,7 @@ func checkSocketAccess(p *lint.Pass, h *stack.Handoff, b *stack.Backend, m stack
 				f.Related = append(f.Related, source.Related{Span: set.span, Message: set.name + " is set here"})
 			}
 		}
-		if s.mode.IsDefault && agedDefault(m.Pool.Master.Version) {
+		if s.mode.IsDefault && agedDefault(p.Stack, m.Pool.Master) {
 			f.Severity = lint.Warning
 			f.Message += "; before PHP 5.4.28 and 5.5.12, in which that mode is 0666, it could connect"
 		}
@@ -115,9 +115,13 @@ func checkSocketAccess(p *lint.Pass, h *stack.Handoff, b *stack.Backend, m stack
 }
 
 // agedDefault says whether a PHP may be so old that all may connect to its sockets unless told otherwise
-// (CVE-2014-0185). Debian's directories do not tell which PHP 5 it is.
-func agedDefault(version string) bool {
-	return strings.HasPrefix(version, "5") && version != "5.6"
+// (CVE-2014-0185). Debian's directories do not tell which PHP 5 it is. The comments of a repository's
+// files may, while snapshots hold none.
+func agedDefault(st *stack.Stack, m *fpm.Master) bool {
+	if m.Version == "" {
+		return st.Loose && m.Comments("mode is set to 0666")
+	}
+	return strings.HasPrefix(m.Version, "5") && m.Version != "5.6"
 }
 
 // mendAccess gives the socket to nginx's user, as distributions' packages do.

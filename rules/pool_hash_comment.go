@@ -23,6 +23,9 @@ var PoolHashComment = lint.Rule{
 	Check:    checkPoolHashComment,
 }
 
+// php5Comments are parts of the comments that the pool files of PHP 5 came with, and no later ones.
+var php5Comments = []string{"A value of '-1' means unlimited", "Default Value: 128 (-1 on FreeBSD", "Default Value: 65535 (-1 on FreeBSD"}
+
 func checkPoolHashComment(p *lint.Pass) {
 	for _, m := range p.Stack.Masters {
 		if !m.Serves() {
@@ -53,8 +56,8 @@ func reportHashComments(p *lint.Pass, m *fpm.Master, file *source.File, lines []
 	if n := len(lines) - 1; n > 0 {
 		f.Message += fmt.Sprintf(" (and %s more)", plural(n, "line"))
 	}
-	if m.Version == "" && m.Family == "rhel" {
-		// The PHP of CentOS 7 is 5.4, at the same place as its successors'.
+	if m.Version == "" && (m.Family == "rhel" || p.Stack.Loose && m.Comments(php5Comments...)) {
+		// The PHP of CentOS 7 is 5.4, at the same place as its successors'. Snapshots hold no comments.
 		f.Severity = lint.Warning
 	}
 	if !editable(file) {

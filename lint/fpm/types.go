@@ -4,7 +4,9 @@
 package fpm
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -131,6 +133,14 @@ func (m *Master) Serves() bool { return m.Installed || !m.HasBinaries }
 
 // Complete says whether all of the configuration was read.
 func (m *Master) Complete() bool { return !m.Blind && !m.incomplete }
+
+// Comments says whether one of some texts stands in the files, such as in the comments that they came
+// with.
+func (m *Master) Comments(texts ...string) bool {
+	return slices.ContainsFunc(m.Files, func(f *source.File) bool {
+		return slices.ContainsFunc(texts, func(text string) bool { return bytes.Contains(f.Data, []byte(text)) })
+	})
+}
 
 // Differs says how ini.v1, as a second and independent reader, reads a file differently; "" where
 // both agree. The scanner's reading stands either way, but a file on which two readers disagree is
