@@ -17,3 +17,11 @@ func frozen(name string) string {
 	}
 	return ""
 }
+
+// mounted says whether a file is a mount of its own, as a container gets single files: it cannot be
+// replaced, but overwritten.
+func mounted(name string) bool {
+	var st unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, name, 0, 0, &st)
+	return err == nil && st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
+}

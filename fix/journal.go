@@ -55,7 +55,7 @@ type run struct {
 type savedFile struct {
 	Path    string `json:"path"`
 	Created bool   `json:"created,omitempty"`
-	// InPlace says that the file has other names, so that it is not replaced but overwritten.
+	// InPlace says that the file has other names, or is a mount, so that it is not replaced but overwritten.
 	InPlace bool   `json:"inPlace,omitempty"`
 	OldSum  string `json:"oldSum,omitempty"`
 	NewSum  string `json:"newSum"`

@@ -280,7 +280,7 @@ func (t *Transaction) prepare() error {
 				return fmt.Errorf("%s and %s are one file with two names (hard links): the fixes would change it twice", other, c.Path)
 			}
 			inodes[[2]uint64{m.Device, m.Inode}] = c.Path
-			f.Old, f.OldSum, f.InPlace = m, sum(c.Old), m.Links > 1
+			f.Old, f.OldSum, f.InPlace = m, sum(c.Old), m.Links > 1 || mounted(c.Path)
 			if why := frozen(c.Path); why != "" {
 				return &RolledBackError{Cause: errors.New(why), Untouched: true}
 			}

@@ -79,6 +79,35 @@ func TestFixOverTCP(t *testing.T) {
 	wantStatus(t, s, "bad.test", "/index.php", 200)
 }
 
+// TestFixOfMountedFile mends a file that is mounted alone, as a container gets it, and takes it back:
+// nothing can be renamed over it.
+func TestFixOfMountedFile(t *testing.T) {
+	if !live.Alone(t) {
+		return
+	}
+	s := live.Start(t, mismatch())
+	before := s.Read("nginx.conf")
+	s.Write("outside.conf", before)
+	if err := unix.Mount(s.Path("outside.conf"), s.Path("nginx.conf"), "", unix.MS_BIND, ""); err != nil {
+		t.Skipf("no mounts here: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(s.Path("nginx.conf"), 0) }) // else the directory cannot be removed
+	if code, out := fixed(t, s, "--reload", "--select", "socket-mismatch"); code != 0 {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	wantStatus(t, s, "bad.test", "/index.php", 200)
+	if s.Read("outside.conf") == before {
+		t.Error("what is mounted did not change")
+	}
+	if out, err := exec.Command("fpmlint", "rollback", "--reload", "--state-dir", s.Path("state")).CombinedOutput(); err != nil {
+		t.Fatalf("rollback: %v: %s", err, out)
+	}
+	if diff := cmp.Diff(before, s.Read("outside.conf")); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
+	}
+	wantStatus(t, s, "bad.test", "/index.php", 502)
+}
+
 // TestFixOfNginxWithFlags checks and reloads an nginx that was started with a prefix, a relative main
 // file and directives on its command line: without them its files are not what runs.
 func TestFixOfNginxWithFlags(t *testing.T) {
