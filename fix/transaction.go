@@ -246,7 +246,7 @@ func (t *Transaction) check(ctx context.Context) error {
 			t.Say(Step{Action: "prove", Object: "the change before it is made", Note: "not possible here: " + err.Error() + "; it is checked right after"})
 			return nil
 		case err != nil && baseline[d] != nil && err.Error() == baseline[d].Error():
-			return fmt.Errorf("refused with the fix and without it, so that it cannot be proven: %w", err)
+			return fmt.Errorf("%s is refused with the fix and without it, so that the fix cannot be proven; mend this first: %w", d.Name(), err)
 		case err != nil:
 			return err
 		}

@@ -354,7 +354,11 @@ func (f *fixRun) end(outcome string, err error) error {
 	remaining := f.plan.Remaining(f.level)
 	switch outcome {
 	case "applied":
-		f.say("%s applied to %s; fpmlint rollback --state-dir %s %s takes it back", count(len(f.plan.Applied), "fix", "fixes"), count(len(f.plan.Changes), "file", "files"), f.stateDir, f.run)
+		back := "fpmlint rollback"
+		if f.c.Bool("reload") {
+			back += " --reload"
+		}
+		f.say("%s applied to %s; %s --state-dir %s %s takes it back", count(len(f.plan.Applied), "fix", "fixes"), count(len(f.plan.Changes), "file", "files"), back, f.stateDir, f.run)
 	case "nothing to fix":
 		f.say("nothing to fix")
 	case "planned":

@@ -409,3 +409,33 @@ func TestFixTwiceAtOnce(t *testing.T) {
 		t.Error("the first run changed nothing")
 	}
 }
+
+// TestFixOfBrokenServer leaves a server alone whose nginx refuses its files for another reason, and says
+// so; the side that is in order can be mended meanwhile.
+func TestFixOfBrokenServer(t *testing.T) {
+	for _, c := range []struct{ name, file, fault, daemon string }{
+		{"nginx", "nginx.conf", "brotli on;\n", "nginx ("},
+		{"PHP-FPM", "8.2/pool.d/www.conf", "no.such.setting = 1\n", "PHP-FPM ("},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := live.Start(t, strings.Replace(mismatch(), "process_control_timeout = 10s", "", 1))
+			s.Write(c.file, s.Read(c.file)+c.fault)
+			before := state(t, s)
+			code, out := fixed(t, s, "--reload")
+			if code != 3 || !strings.Contains(out, "fpmlint: "+c.daemon) || !strings.Contains(out, "mend this first: ") || !strings.Contains(out, "; nothing was changed") {
+				t.Errorf("exit code %d\n%s", code, out)
+			}
+			if diff := cmp.Diff(before, state(t, s)); diff != "" {
+				t.Errorf("(-before +after):\n%s", diff)
+			}
+			wantStatus(t, s, "good.test", "/index.php", 200)
+			if c.name == "nginx" {
+				return
+			}
+			if code, out := fixed(t, s, "--reload", "--select", "socket-mismatch"); code != 0 || !strings.Contains(out, "fpmlint rollback --reload --state-dir ") {
+				t.Errorf("nginx alone: exit code %d\n%s", code, out)
+			}
+			wantStatus(t, s, "bad.test", "/index.php", 200)
+		})
+	}
+}

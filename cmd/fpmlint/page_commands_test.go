@@ -63,7 +63,7 @@ var pageCommands = map[string]map[string]shown{
 	"fix/README.md": {
 		"fpmlint fix                    # the diff, for this machine":                        {elsewhere: "TestFixPage"},
 		"fpmlint fix --reload           # make the change, reload PHP-FPM and nginx, verify": {elsewhere: "TestFixPage"},
-		"fpmlint rollback               # take the last run back":                            {elsewhere: "TestFixPage"},
+		"fpmlint rollback --reload      # take the last run back":                            {elsewhere: "TestFixPage"},
 	},
 }
 
