@@ -94,3 +94,18 @@ func IsMain(data []byte) bool {
 	})
 	return include || global && pm && listen
 }
+
+// Sized are the pools for which a file sets the number of workers.
+func Sized(data []byte) (pools []string) {
+	section := ""
+	scan(&source.File{Data: data}, true, func(l line) bool {
+		switch {
+		case !l.header.IsZero():
+			section = l.section
+		case l.entry != nil && l.entry.Key == "pm.max_children" && !slices.Contains(pools, section):
+			pools = append(pools, section)
+		}
+		return true
+	})
+	return pools
+}

@@ -343,13 +343,48 @@ func (s *Stack) addFPMCandidates(root *source.Root, c candidates) error {
 			s.Notes = append(s.Notes, fmt.Sprintf("%s is not read: %s beside it has pools of its own and includes nothing", root.Display(dir), main.Conf.Display))
 			continue
 		}
-		m, err := fpm.LoadPools(root, loose, fpm.OptionsFor(root, loose[0]))
-		if err != nil {
-			return err
+		sets := [][]string{loose}
+		if s.Loose {
+			sets = choices(root, loose)
 		}
-		s.Masters = append(s.Masters, m)
+		for _, set := range sets {
+			m, err := fpm.LoadPools(root, set, fpm.OptionsFor(root, set[0]))
+			if err != nil {
+				return err
+			}
+			s.Masters = append(s.Masters, m)
+		}
 	}
 	return nil
+}
+
+// choices parts the pool files of one directory: where three or more size one pool anew, as for machines of
+// several sizes, a server gets one of them, and each is read alone.
+func choices(root *source.Root, paths []string) (sets [][]string) {
+	sizing := map[string][]string{} // pools by the files that size them
+	for _, p := range paths {
+		if f, err := root.Read(p); err == nil {
+			for _, pool := range fpm.Sized(f.Data) {
+				sizing[pool] = append(sizing[pool], p)
+			}
+		}
+	}
+	alone := map[string]bool{}
+	for _, files := range sizing {
+		for _, p := range files {
+			alone[p] = alone[p] || len(files) > 2
+		}
+	}
+	together := slices.DeleteFunc(slices.Clone(paths), func(p string) bool { return alone[p] })
+	if len(together) > 0 {
+		sets = append(sets, together)
+	}
+	for _, p := range paths {
+		if alone[p] {
+			sets = append(sets, []string{p})
+		}
+	}
+	return sets
 }
 
 // leftOut finds the main file whose directory of pools this is, and which includes no file at all. A
