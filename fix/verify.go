@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"slices"
@@ -218,24 +219,29 @@ func (t *Transaction) patience() time.Duration {
 // ready asks the hand-offs that work where nginx will be led to. What nobody answers there is found
 // before nginx is reloaded, so that no visitor sees it.
 func (t *Transaction) ready(ctx context.Context, places []place, wait time.Duration) error {
-	working := slices.DeleteFunc(slices.Clone(places), func(at place) bool {
-		was, asked := t.before[at]
-		return !asked || was != nil
-	})
-	stopped := map[string]string{}
-	for _, at := range working {
-		s := t.Plan.After.Stacks[at.stack]
-		h := s.Handoffs[at.handoff]
-		why := t.stopped(s, h, stopped)
-		if why != "" {
-			wait = 0 // nobody will come
+	var working, hopeless []place // nobody will come to the latter
+	reasons, stopped := map[place]string{}, map[string]string{}
+	for _, at := range places {
+		if was, asked := t.before[at]; !asked || was != nil {
+			continue
 		}
-		err := answers(ctx, t.Plan.After.Stacks, []place{at}, wait)[at]
+		s := t.Plan.After.Stacks[at.stack]
+		if reasons[at] = t.stopped(s, s.Handoffs[at.handoff], stopped); reasons[at] != "" {
+			hopeless = append(hopeless, at)
+		} else {
+			working = append(working, at)
+		}
+	}
+	after := answers(ctx, t.Plan.After.Stacks, hopeless, 0)
+	maps.Copy(after, answers(ctx, t.Plan.After.Stacks, working, wait))
+	for _, at := range places {
+		err := after[at]
 		if err == nil || errors.Is(err, errBusy) {
 			continue
 		}
-		if why != "" {
-			why = "; " + why
+		why := ""
+		if reasons[at] != "" {
+			why = "; " + reasons[at]
 		}
 		before := t.Plan.Before.Stacks[at.stack].Handoffs[at.handoff]
 		return fmt.Errorf("the hand-off %s answers, and where the change leads it nobody does: %w%s", handoffName(before), err, why)
