@@ -168,6 +168,9 @@ func place(name string) int {
 	return (31*n + int(name[0]) + int(name[n-1]) + 7*int(name[n/2])) % len(byName)
 }
 
+// Directive says whether a name is one of stock nginx's directives that are known here.
+func Directive(name string) bool { return lookup(name).id != 0 }
+
 // lookup is what is known of a name.
 func lookup(name string) *directive {
 	for _, d := range byName[place(name)] {

@@ -74,8 +74,14 @@ func (m *masker) drop(start, end int, kept string) {
 
 // blur replaces the words of a text that has no grammar and keeps its signs: what was no setting
 // before is none after, for the same reason.
-func (m *masker) blur(start, end int) {
+func (m *masker) blur(start, end int) { m.blurBut(start, end, func(string) bool { return false }) }
+
+// blurBut is blur without the words that are no secrets.
+func (m *masker) blurBut(start, end int, plain func(word string) bool) {
 	for _, at := range word().FindAllIndex(m.file.Data[start:end], -1) {
+		if plain(string(m.file.Data[start+at[0] : start+at[1]])) {
+			continue
+		}
 		m.edits = append(m.edits, span{start + at[0], start + at[1], "x"})
 		m.lines[m.file.Position(start+at[0]).Line] = true
 	}

@@ -148,7 +148,11 @@ func (m *masker) directive(s *nginx.Statement) {
 	name := strings.ToLower(s.Name)
 	switch {
 	case !identifier().MatchString(s.Name): // a file of another kind, included
-		m.blur(int(s.Start), int(s.NameEnd))
+		// What nginx refuses in a name is told from it: one of its own after a strange space, or {4} of
+		// a regular expression without quotes.
+		m.blurBut(int(s.Start), int(s.NameEnd), func(word string) bool {
+			return nginx.Directive(word) || len(word) < 3 && strings.Trim(word, "0123456789") == ""
+		})
 		for _, a := range s.Args {
 			m.blur(int(a.Start), int(a.End()))
 		}
