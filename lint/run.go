@@ -49,7 +49,9 @@ func Run(ctx context.Context, stacks []*stack.Stack, rules []Rule) (*Result, err
 	passes := make([]Pass, len(stacks)*len(rules))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range passes {
+	// The last rules of the list look at whole servers: begun first, none of them is left to one processor
+	// when all others have ended.
+	for i := len(passes) - 1; i >= 0; i-- {
 		p := &passes[i]
 		p.Stack, p.Rule = stacks[i/len(rules)], &rules[i%len(rules)]
 		group.Go(func() error {

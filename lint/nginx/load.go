@@ -144,12 +144,12 @@ type loader struct {
 	tooMany       atomic.Bool // names that patterns look at
 	mu            sync.Mutex
 	claimed       map[*source.File]bool // those that are being parsed or were
-	large         sync.Once
+	heap          sync.Once
 }
 
-// expect prepares the heap for a large tree, once: it takes a collection.
+// expect prepares the heap for a large tree, once.
 func (l *loader) expect(bytes int) {
-	l.large.Do(func() { source.ExpectHeap(min(bytes, maxHeap)) })
+	l.heap.Do(func() { source.ExpectHeap(min(bytes, maxHeap)) })
 }
 
 // include is what an include's argument leads to.

@@ -1,5 +1,0 @@
-//go:build !linux
-
-package source
-
-func largePages(int) []byte { return nil }
